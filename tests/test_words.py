@@ -50,7 +50,7 @@ PLAIN_ROOMS = (
     "targets",
 )
 # The same for packages beside the platform.
-PLAIN_FOLDERS = ("flows/promptops_flows/engine",)
+PLAIN_FOLDERS = ("flows/promptops_flows",)
 STILTED = re.compile(
     rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"
     r"|\b(?:that|who) lives?\b|\bof before\b|\bwhat led there\b|\bthan there are\b"

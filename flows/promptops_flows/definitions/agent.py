@@ -1,4 +1,4 @@
-"""How the conversation of an agent is written as JSON."""
+"""The JSON form of an agent's conversation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_MODEL_CALLS = 50
 
 
 def read_message(raw: Mapping[str, Any]) -> Message:
-    """A message in the form of `written_message`."""
+    """Read a message that `written_message` has written."""
     return Message(
         cast("Role", raw["role"]),
         raw["content"],
@@ -22,7 +22,7 @@ def read_message(raw: Mapping[str, Any]) -> Message:
 
 
 def written_message(message: Message) -> dict[str, Any]:
-    """A message as JSON; what is empty is left out."""
+    """A message as JSON, without empty fields."""
     written: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         written["tool_calls"] = [

@@ -1,4 +1,5 @@
-"""In which order steps run: what they need, which branches they follow, which outputs they read."""
+"""The order of steps: which steps they need, which branches they follow, and which outputs they
+read."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ from promptops_flows.templates.references import MissingOutputError, names_in, r
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The steps, each with what it waits for. `is_list`: no step says what it needs."""
+    """The steps with their dependencies. `is_list`: no step has `needs`."""
 
     steps: tuple[Step, ...]
     is_list: bool
 
 
 def connect(parsed: Sequence[ParsedStep]) -> tuple[Graph, list[DefinitionError]]:
-    """The graph, and everything that is wrong with how the steps refer to each other."""
+    """Resolve the references between steps; returns the graph and all errors in the references."""
     is_list = all(item.needs is None for item in parsed)
     names, problems = _names(parsed, is_list=is_list)
     gates = _gates(parsed, names, problems)
@@ -34,17 +35,18 @@ def connect(parsed: Sequence[ParsedStep]) -> tuple[Graph, list[DefinitionError]]
     return Graph(tuple(steps), is_list), problems
 
 
-def waits_for(step: Step) -> tuple[int, ...]:
-    """The places of all steps that end before this one begins."""
+def direct_predecessors(step: Step) -> tuple[int, ...]:
+    """The positions of all steps that must end before this one begins."""
     return tuple(dict.fromkeys((*step.needs, *(gate.branch for gate in step.gates))))
 
 
-def before(steps: Sequence[Step]) -> list[frozenset[int]]:
-    """Of each step the places of all that end before it begins, also indirectly."""
+def predecessors(steps: Sequence[Step]) -> list[frozenset[int]]:
+    """For each step the positions of all steps that end before it begins, including indirect
+    ones."""
     before_each: dict[int, frozenset[int]] = {}
-    order = TopologicalSorter({at: waits_for(step) for at, step in enumerate(steps)})
+    order = TopologicalSorter({at: direct_predecessors(step) for at, step in enumerate(steps)})
     for at in order.static_order():
-        direct = waits_for(steps[at])
+        direct = direct_predecessors(steps[at])
         before_each[at] = frozenset(direct).union(*(before_each[other] for other in direct))
     return [before_each[at] for at in range(len(steps))]
 
@@ -52,17 +54,19 @@ def before(steps: Sequence[Step]) -> list[frozenset[int]]:
 def _names(
     parsed: Sequence[ParsedStep], *, is_list: bool
 ) -> tuple[dict[str, int], list[DefinitionError]]:
-    """The place of each name; in a list the last one of a name counts."""
+    """The position of each name; in a list the last step with a name counts."""
     names: dict[str, int] = {}
     problems = []
     for place, item in enumerate(parsed):
         name = item.step.name
         if not is_list and not name:
-            problems.append(_problem(parsed, place, "name", "is missing; with needs each has one"))
+            problems.append(
+                _problem(parsed, place, "name", "is missing; every step needs one if any has needs")
+            )
         elif not is_list and name in names:
             problems.append(
                 _problem(
-                    parsed, place, "name", f"stands at step {names[name] + 1} as well; choose one"
+                    parsed, place, "name", f"is also the name of step {names[name] + 1}; change one"
                 )
             )
         if name:
@@ -103,7 +107,7 @@ def _gates(
                     problems.append(_unknown(parsed, place, side, name, names))
                 elif any(gate.branch == place for gate in gates.get(target, ())):
                     problems.append(
-                        _problem(parsed, place, side, f"names '{shown(name)}', as the other side")
+                        _problem(parsed, place, side, f"names '{shown(name)}', like the other side")
                     )
                 else:
                     gates.setdefault(target, []).append(Gate(place, side))
@@ -112,7 +116,9 @@ def _gates(
 
 def _cycles(steps: Sequence[Step]) -> list[DefinitionError]:
     try:
-        TopologicalSorter({at: waits_for(step) for at, step in enumerate(steps)}).prepare()
+        TopologicalSorter(
+            {at: direct_predecessors(step) for at, step in enumerate(steps)}
+        ).prepare()
     except CycleError as error:
         circle = error.args[1][:0:-1]
         first = min(circle)
@@ -121,8 +127,8 @@ def _cycles(steps: Sequence[Step]) -> list[DefinitionError]:
         path = " → ".join(f"'{shown(steps[at].name)}'" for at in circle)
         return [
             DefinitionError(
-                f"step {first + 1} ({shown(steps[first].name)}): needs leads in a circle, {path}; "
-                "take one of them out",
+                f"step {first + 1} ({shown(steps[first].name)}): needs form a cycle, {path}; "
+                "remove one of them",
                 step=first,
                 field="needs",
             )
@@ -131,8 +137,8 @@ def _cycles(steps: Sequence[Step]) -> list[DefinitionError]:
 
 
 def _wrong_references(steps: Sequence[Step], names: Mapping[str, int]) -> list[DefinitionError]:
-    """Of each step the first reference to an output that is not there by then."""
-    earlier = before(steps)
+    """For each step the first reference to an output that isn't available to it."""
+    earlier = predecessors(steps)
     problems = []
     for place, step in enumerate(steps):
         for template in step.action.templates():
@@ -157,15 +163,15 @@ def _complaint(template: str, earlier: frozenset[int], names: Mapping[str, int])
         if reference is None:
             continue
         if reference.step not in names:
-            options = ", ".join(names) or "none has a name"
+            options = ", ".join(names) or "none of them has a name"
             return f"reads '{shown(name)}', but there is no such step; the steps are: {options}"
         if names[reference.step] not in earlier:
-            return f"reads '{shown(name)}', which may not have run by then; add it to needs"
+            return f"reads '{shown(name)}', which may not have run yet; add it to needs"
     return None
 
 
 def check_output(template: str, names: Mapping[str, int], count: int) -> str | None:
-    """What is wrong with the template of the result; None where nothing is."""
+    """What is wrong with the template of the result; None if it is valid."""
     return _complaint(template, frozenset(range(count)), names)
 
 

@@ -1,4 +1,4 @@
-"""Which variables of a run the templates of a workflow read."""
+"""The run variables that the templates of a workflow read."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _ROOT = re.compile(r"\w+")
 
 
 def unfilled_variables(plan: WorkflowPlan, filled: Collection[str]) -> list[str]:
-    """A sentence for each variable that a template reads and nobody fills."""
+    """A sentence for each variable that a template reads and that has no value."""
     sentences = []
     for index, step in enumerate(plan.steps, 1):
         where = f"step {index}" + (f" ({shown(step.name)})" if step.name else "")
         for name, field in _variables(step).items():
             if name not in filled:
                 sentences.append(
-                    f"{where}: {field} reads {{{{{shown(name)}}}}}, which nothing fills"
+                    f"{where}: {field} reads {{{{{shown(name)}}}}}, which has no value"
                 )
     return sentences
 
 
 def _variables(step: Step) -> dict[str, str]:
-    """The variables with the field in which each stands first."""
+    """The variables, each with the field that reads it first."""
     own = step.action.own_names()
     names: dict[str, str] = {}
     for template in step.action.templates():

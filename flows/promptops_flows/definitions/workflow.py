@@ -1,6 +1,6 @@
-"""What a workflow runs, read from the JSON under which it is stored.
+"""Parses the stored JSON of a workflow.
 
-Fields that nobody knows are kept by whoever stores the JSON, and named in warnings.
+Unknown fields stay in the stored JSON, and a warning names them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MAX_STEPS = 200
 
 @dataclass(frozen=True, slots=True)
 class WorkflowReading:
-    """A definition as it was read: the `plan`, or `problems` that keep it from running, and
-    `warnings` about what has no effect."""
+    """A parsed definition: the `plan`, or the `problems` that prevent a run, and `warnings` about
+    fields without effect."""
 
     plan: WorkflowPlan | None
     problems: tuple[DefinitionError, ...] = ()
@@ -33,9 +33,9 @@ class WorkflowReading:
 def read_workflow(
     definition: Mapping[str, Any], connections: Collection[str] = ()
 ) -> WorkflowReading:
-    """Read `steps`, `output` and `timeout` from decoded JSON.
+    """Parse `steps`, `output` and `timeout` from decoded JSON.
 
-    A model step's provider is a built-in one or one of `connections`, by name.
+    A model step's provider is a built-in one or the name of one of `connections`.
     """
     try:
         items = _items(definition.get("steps"))
@@ -71,7 +71,7 @@ def read_workflow(
 def parse_workflow(
     definition: Mapping[str, Any], connections: Collection[str] = ()
 ) -> WorkflowPlan:
-    """As `read_workflow`; raises `DefinitionError` for the first thing that is wrong."""
+    """Like `read_workflow`; raises `DefinitionError` for the first problem."""
     reading = read_workflow(definition, connections)
     if reading.plan is None:
         raise reading.problems[0]
@@ -79,12 +79,12 @@ def parse_workflow(
 
 
 def parse_steps(raw: object, connections: Collection[str] = ()) -> WorkflowPlan:
-    """The plan of a definition that is nothing but steps; raises `DefinitionError`."""
+    """Parse a definition that consists only of steps; raises `DefinitionError`."""
     return parse_workflow({"steps": raw}, connections)
 
 
 def find_problems(raw: object, connections: Collection[str] = ()) -> list[DefinitionError]:
-    """What is wrong with the steps."""
+    """The problems of the steps."""
     return list(read_workflow({"steps": raw}, connections).problems)
 
 
@@ -93,7 +93,7 @@ def _items(raw: object) -> list[object]:
         raise DefinitionError(f"steps is {described(raw)}, give a list of step objects")
     if len(raw) > MAX_STEPS:
         raise DefinitionError(
-            f"steps holds {len(raw)} steps, at most {MAX_STEPS} are allowed, split the workflow"
+            f"steps has {len(raw)} steps, at most {MAX_STEPS} are allowed, split the workflow"
         )
     return raw
 
@@ -101,7 +101,7 @@ def _items(raw: object) -> list[object]:
 def _output(
     definition: Mapping[str, Any], parsed: list[ParsedStep], problems: list[DefinitionError]
 ) -> str:
-    """A template, also where a step's name was given."""
+    """The template of the result, also if the field contains a step's name."""
     output = definition.get("output")
     names = {item.step.name: place for place, item in enumerate(parsed) if item.step.name}
     if output in (None, ""):

@@ -81,7 +81,7 @@ class AgentRun(CompiledRun):
     async def run_steps(self) -> RunFinished:
         rendered, states = await self._render()
         user_messages = _user_turn(self._plan, rendered)
-        messages = [*_before(self._plan, rendered), *self._plan.history, *user_messages]
+        messages = [*_leading_messages(self._plan, rendered), *self._plan.history, *user_messages]
         turns = list(user_messages)
         for call in range(1, self._plan.max_steps + 1):
             completion, states = await self._ask(messages, states)
@@ -327,7 +327,7 @@ class AgentRun(CompiledRun):
         return self._index
 
 
-def _before(plan: AgentPlan, rendered: Sequence[Message]) -> list[Message]:
+def _leading_messages(plan: AgentPlan, rendered: Sequence[Message]) -> list[Message]:
     """The messages that precede the conversation's history."""
     if plan.is_chat:
         return list(rendered)

@@ -11,7 +11,7 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 
-from promptops_flows.definitions.graph import waits_for
+from promptops_flows.definitions.graph import direct_predecessors
 from promptops_flows.engine.compiled_run import (
     CompiledRun,
     RunSuspendedError,
@@ -72,7 +72,9 @@ class WorkflowRun(CompiledRun):
         self._ends: dict[int, _End] = {}
 
     async def run_steps(self) -> RunFinished:
-        waiting = {place: set(waits_for(step)) for place, step in enumerate(self._plan.steps)}
+        waiting = {
+            place: set(direct_predecessors(step)) for place, step in enumerate(self._plan.steps)
+        }
         running: dict[asyncio.Task[_End | ApprovalAsked], int] = {}
         asked: list[ApprovalAsked] = []
         failure: BaseException | None = None
@@ -113,7 +115,7 @@ class WorkflowRun(CompiledRun):
         scope = self._scope(step)
         if why is None and (asked := await self._ask(place, step, scope)):
             return asked
-        after = [self._ends[at].state for at in waits_for(step)]
+        after = [self._ends[at].state for at in direct_predecessors(step)]
         step_plan = self._step_plan(place, step, scope, why)
         async with self._slot(step, why):
             run, state = await self.step(step_plan, after)
@@ -181,7 +183,7 @@ class WorkflowRun(CompiledRun):
     def _slot(self, step: Step, skipped: str | None) -> AbstractAsyncContextManager[None]:
         policy = step.policy
         key = f"{self._request.workspace}:{policy.concurrency}" if policy.concurrency else ""
-        return self._services.slots.hold("" if skipped else key, policy.slots)
+        return self._services.slots.occupy("" if skipped else key, policy.slots)
 
     async def _work(self, step: Step, scope: Scope, context: StepContext) -> StepOutput:
         seconds, cache = step.policy.cache_seconds, self._services.cache

@@ -1,4 +1,4 @@
-"""Keywords that apply schemas to a value, or to its members."""
+"""Keywords that apply schemas to a value or to its members."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def _unevaluated_items(
 def _unfit_members(
     evaluation: Evaluation, schema: Any, members: Mapping[Any, Any], outcome: Outcome
 ) -> list[Any]:
-    """Which of the members that nothing has evaluated disagree; all are evaluated then."""
+    """The unevaluated members that don't match; all members count as evaluated afterwards."""
     evaluation.spend(len(members))
     left = [step for step in members if step not in outcome.members]
     unfit = [step for step in left if evaluation.evaluate(schema, members[step]).problems]
@@ -189,7 +189,7 @@ def _unexpected(extra: Iterable[Any]) -> str:
 
 
 def _names_of(evaluation: Evaluation, by_name: Schema, value: Any) -> Iterator[str]:
-    """Those that an object has; nothing for other values."""
+    """The names that an object has; none for other values."""
     if isinstance(value, dict):
         evaluation.spend(len(by_name))
         yield from (name for name in by_name if name in value)

@@ -1,6 +1,6 @@
-"""Keywords that look at one value alone, without schemas inside them.
+"""Keywords that check a single value, without schemas inside them.
 
-Each check returns the words of a problem, or None where the value agrees or is of another type.
+Each check returns the message of a problem, or None if the value is valid or of another type.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Words = Callable[[], str]
 
 
 def json_type(value: Any) -> str:
-    """`integer` is for whole numbers; they are numbers too."""
+    """`integer` is for whole numbers; they are also numbers."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
@@ -76,7 +76,7 @@ def _is_multiple(value: int | float, step: int | float) -> bool:
     if isinstance(step, int) and isinstance(value, int):
         return value % step == 0
     try:
-        # Of what decimal fractions mean, and not of their binary neighbours: 0.0075 by 0.0001.
+        # Decimal fractions are compared as written, not as binary approximations: 0.0075 by 0.0001.
         quotient = value / step
         if math.isfinite(quotient):
             return quotient.is_integer()

@@ -1,4 +1,4 @@
-"""Keywords whose cost grows with the value, or with what it is compared with."""
+"""Keywords whose cost grows with the value or with the keyword's argument."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Compares a value with a schema, in a bounded number of steps.
 
-What a reference leads to is evaluated once for each value, so that the work is at most the product
-of both sizes, and it ends with an error when it passes the limit.
+The target of a reference is evaluated once per value, so that the work is at most the product of
+both sizes. The comparison ends with an error if it exceeds the limit.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from promptops_flows.json_schemas.references import References
 # A step takes one to four microseconds.
 MAX_STEPS = 1_000_000
 MAX_VALUE_DEPTH = 100
-# Schemas inside one another; each takes two or three calls, and Python allows a thousand.
+# Nested schemas; each takes two or three calls, and Python allows a thousand.
 _MAX_EVALUATION_DEPTH = 250
 _CHARACTERS_A_STEP = 32
 _UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
 
 
 class ValueRefusedError(Exception):
-    """The value can't be compared with its schema; says which limit it passes."""
+    """The value can't be compared with its schema; the message names the exceeded limit."""
 
 
 class Evaluation:
-    """One comparison with a schema that `check_schema` took.
+    """One comparison with a schema that `check_schema` has accepted.
 
     An applicator gets its keyword's argument, the value, the schema around the keyword, and the
     outcome to add to.
@@ -40,7 +40,7 @@ class Evaluation:
         self._root = schema
         self._applicators = applicators
         self._references = References(schema)
-        # Which members of a value were evaluated is asked by these keywords only.
+        # Only these keywords need to know which members of a value were evaluated.
         self.keeps_members = _holds_unevaluated(schema)
         self._steps = 0
         self._depth = 0
@@ -56,7 +56,7 @@ class Evaluation:
             raise _too_deep() from error
 
     def spend(self, steps: int) -> None:
-        """Raises `ValueRefusedError` once all of them together pass the limit."""
+        """Raises `ValueRefusedError` if the total exceeds the limit."""
         self._steps += steps
         if self._steps > MAX_STEPS:
             raise ValueRefusedError(
@@ -91,7 +91,7 @@ class Evaluation:
         return self._outcomes[place]
 
     def evaluate_member(self, schema: Any, value: Any, step: str | int, outcome: Outcome) -> None:
-        """A property or an item of the value under evaluation."""
+        """Evaluate a property or an item of the current value."""
         inner = self.evaluate(schema, value)
         outcome.take(problem.below(step) for problem in inner.problems)
         self.keep_members((step,), outcome)
@@ -103,7 +103,8 @@ class Evaluation:
             self.spend(len(outcome.members) - before)
 
     def join(self, inner: Outcome, outcome: Outcome) -> None:
-        """What applies to the same value: its problems, and its members where it has none."""
+        """Add the outcome of a schema for the same value: its problems, or its members if it has
+        none."""
         outcome.take(inner.problems)
         if self.keeps_members and not inner.problems:
             self.spend(len(inner.members))
@@ -115,7 +116,7 @@ class Evaluation:
         return key
 
     def equality_keys(self, owner: object, values: Iterable[Any]) -> frozenset[str]:
-        """Of values in the schema; they are made once for each `owner`, a part of the schema."""
+        """The keys of values in the schema, cached per `owner`, a part of the schema."""
         if id(owner) not in self._keys:
             self._keys[id(owner)] = frozenset(map(self.equality_key, values))
         return self._keys[id(owner)]
@@ -139,7 +140,7 @@ class Evaluation:
             if depth > MAX_VALUE_DEPTH:
                 raise _too_deep()
             if isinstance(part, float) and not math.isfinite(part):
-                raise ValueRefusedError("it holds a number beyond ±1e308")
+                raise ValueRefusedError("it contains a number beyond ±1e308")
             if isinstance(part, dict | list):
                 inner: Iterable[Any] = part.values() if isinstance(part, dict) else part
                 pending.extend((child, depth + 1) for child in inner)

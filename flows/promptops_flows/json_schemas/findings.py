@@ -1,4 +1,4 @@
-"""What of a value disagrees with a schema, in sentences."""
+"""Describes in sentences how a value disagrees with a schema."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from promptops_flows.json_schemas.applicators import APPLICATORS
 from promptops_flows.json_schemas.comparisons import COMPARISONS
 from promptops_flows.json_schemas.evaluation import Evaluation, ValueRefusedError
-from promptops_flows.json_schemas.judge import check_schema
 from promptops_flows.json_schemas.limits import SchemaRefusedError
 from promptops_flows.json_schemas.problems import Problem
+from promptops_flows.json_schemas.schema_check import check_schema
 
 MAX_SENTENCE_CHARACTERS = 300
 _MAX_FINDINGS = 5
@@ -18,10 +18,10 @@ _KEYWORDS = {**APPLICATORS, **COMPARISONS}
 
 
 def findings(schema: Mapping[str, Any], value: object) -> list[str]:
-    """A sentence for each of the first disagreements, none when the value fits.
+    """A sentence for each of the first disagreements, none if the value matches.
 
-    A schema that was saved before a limit, and a value that takes too many steps to check, are
-    findings as well: the value can't be checked.
+    A schema that was saved before a limit existed, and a value that takes too many steps to check,
+    are findings as well: the value can't be checked.
     """
     try:
         check_schema(schema)

@@ -1,4 +1,4 @@
-"""Equality of JSON values as JSON Schema has it: 1 equals 1.0, and not true."""
+"""Equality of JSON values as JSON Schema defines it: 1 equals 1.0, and not true."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def equality_key(value: Any) -> str:
-    """A text that two values share exactly when they are equal. Texts have a random hash, so
-    that nobody can make up values of which a set takes quadratic time."""
+    """A text that two values share exactly if they are equal. Texts have a randomized hash, so that
+    nobody can construct values for which a set takes quadratic time."""
     return json.dumps(_whole_numbers(value), sort_keys=True, ensure_ascii=False)
 
 

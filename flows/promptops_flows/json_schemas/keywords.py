@@ -1,4 +1,4 @@
-"""The keywords of JSON Schema draft 2020-12: what each takes, and which schemas stand in it."""
+"""The keywords of JSON Schema draft 2020-12: their valid arguments, and the schemas in them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 REFERENCES = ("$ref", "$dynamicRef")
 ANCHORS = ("$anchor", "$dynamicAnchor")
 
-# A schema, a list of them, and an object of them by name. What applies to the same value as the
-# schema around it is in place.
+# A schema, a list of schemas, or an object of schemas by name. A schema that applies to the same
+# value as the schema around it is in place.
 _IN_PLACE = ("not", "if", "then", "else")
 _BELOW = (
     *("additionalProperties", "contains", "contentSchema", "items", "propertyNames"),
@@ -32,7 +32,7 @@ Where = tuple[str, ...]
 
 
 def inner_schemas(schema: Mapping[str, Any]) -> Iterator[tuple[Where, Any, bool]]:
-    """Where each schema inside stands, the schema, and whether it applies in place; definitions
+    """The position of each inner schema, the schema, and whether it applies in place; definitions
     apply nowhere by themselves."""
     for keyword, value in schema.items():
         if keyword in _SINGLE:
@@ -50,7 +50,7 @@ def is_definition(where: Where) -> bool:
 
 
 def wrong_value(keyword: str, value: Any) -> str | None:
-    """What is wrong with a keyword's value, None where it is as it must be."""
+    """What is wrong with a keyword's value; None if it is valid."""
     check = _CHECKS.get(keyword)
     return check(value) if check is not None else None
 

@@ -1,4 +1,4 @@
-"""How large a schema may be, and the measuring that stops at the limit."""
+"""The limits for the size of a schema, and their measurement, which stops at the limit."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ MAX_SCHEMA_CHARACTERS = 65_536
 # Objects, lists, texts, numbers: every value in the schema's JSON.
 MAX_SCHEMA_NODES = 10_000
 MAX_SCHEMA_DEPTH = 100
-# With every `$ref` replaced by what it refers to.
+# With every `$ref` replaced by its target.
 MAX_EXPANDED_NODES = 100_000
-# References and combinations that apply to the same value, one inside another.
+# Nested references and combinations that apply to the same value.
 MAX_IN_PLACE_DEPTH = 50
-# What a value must have at least; more than any answer or call of a model holds.
+# The minimum sizes that a schema may require; more than any answer or call of a model has.
 MAX_LEAST_COUNT = 10_000
 MAX_LEAST_CHARACTERS = 100_000
-# Beyond them a number is no IEEE 754 double.
+# A larger number isn't an IEEE 754 double.
 MAX_NUMBER = 10**308
 MAX_PATTERN_CHARACTERS = 1_000
-# Instructions of the compiled patterns, together.
+# Instructions of all compiled patterns together.
 MAX_PATTERN_SIZE = 50_000
 
 
 class SchemaRefusedError(ValueError):
-    """A schema that can't be used; the text says why and what to do."""
+    """A schema that can't be used; the message says why and what to do."""
 
 
 def measure_schema(schema: object, *, nodes: int = MAX_SCHEMA_NODES) -> int:
-    """How many values the schema has; raises `SchemaRefusedError` as soon as a limit is passed.
+    """The number of values in the schema; raises `SchemaRefusedError` as soon as a limit is
+    exceeded.
 
-    `nodes` is what is left of a limit that several schemas share.
+    `nodes` is what remains of a limit that several schemas share.
     """
     pending, count, characters = [(schema, 0)], 0, 0
     while pending:
@@ -61,8 +62,8 @@ def measure_schema(schema: object, *, nodes: int = MAX_SCHEMA_NODES) -> int:
 def _too_many_nodes(left: int) -> SchemaRefusedError:
     if left < MAX_SCHEMA_NODES:
         return SchemaRefusedError(
-            f"has more than {left:,} values, which is what the schemas before it left of the limit "
-            "for all together; shorten them"
+            f"has more than {left:,} values, which is what remains of the limit for all schemas "
+            "together; shorten them"
         )
     return SchemaRefusedError(f"has more than {left:,} values, which is the limit; shorten it")
 
@@ -79,4 +80,4 @@ def _check_number(value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     if not math.isfinite(value) if isinstance(value, float) else abs(value) > MAX_NUMBER:
-        raise SchemaRefusedError("holds a number beyond ±1e308; use a smaller one")
+        raise SchemaRefusedError("contains a number beyond ±1e308; use a smaller one")

@@ -11,7 +11,7 @@ import re2
 from promptops_flows.json_schemas.limits import MAX_PATTERN_CHARACTERS, SchemaRefusedError
 
 _MEMORY = 1 << 18
-# ECMA-262 writes a character by its code as \uXXXX or \u{X…}, RE2 as \x{X…}.
+# ECMA-262 writes a character code as \uXXXX or \u{X…}, RE2 as \x{X…}.
 _ESCAPE = re.compile(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
     r"|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|.)",
@@ -21,7 +21,7 @@ _ESCAPE = re.compile(
 
 @lru_cache(maxsize=512)
 def compiled(pattern: str) -> Any:
-    """The pattern; raises `SchemaRefusedError` for one that RE2 can't take."""
+    """The compiled pattern; raises `SchemaRefusedError` for one that RE2 doesn't accept."""
     if len(pattern) > MAX_PATTERN_CHARACTERS:
         raise SchemaRefusedError(
             f"has a pattern of {len(pattern):,} characters, and the limit is "

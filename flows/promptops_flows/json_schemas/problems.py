@@ -1,11 +1,11 @@
-"""What disagrees with a schema, and where in the value."""
+"""How a value disagrees with a schema, and where in the value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-# Of one value; more are not collected.
+# The limit per value; more problems aren't collected.
 _MAX_PROBLEMS = 20
 
 Path = tuple[str | int, ...]
@@ -13,8 +13,8 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`words` makes the sentence: most problems are never shown. The path is from the value that
-    was evaluated."""
+    """`words` creates the message on demand, since most problems are never shown. The path starts
+    at the evaluated value."""
 
     words: Callable[[], str]
     path: Path = ()
@@ -25,8 +25,9 @@ class Problem:
 
 @dataclass(slots=True)
 class Outcome:
-    """Of one value and one schema: the problems, and which of the value's members were evaluated,
-    which is kept for schemas with `unevaluatedProperties` or `unevaluatedItems` only."""
+    """The outcome for one value and one schema: the problems, and which of the value's members were
+    evaluated, which is tracked only for schemas with `unevaluatedProperties` or
+    `unevaluatedItems`."""
 
     problems: list[Problem] = field(default_factory=list)
     members: set[str | int] = field(default_factory=set)

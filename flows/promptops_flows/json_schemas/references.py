@@ -1,4 +1,4 @@
-"""Where the references of a schema lead, and how much stands there once they are followed."""
+"""Resolves the references of a schema, and measures the schema with references replaced."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class References:
         self._anchors = dict(_anchors(root))
 
     def target(self, reference: str) -> Any:
-        """What a reference leads to; raises `SchemaRefusedError`."""
+        """The target of a reference; raises `SchemaRefusedError`."""
         if not reference.startswith("#"):
             raise SchemaRefusedError(
                 f"refers to {reference!r}, which is not part of it; refer to its own $defs by "
@@ -39,7 +39,7 @@ class References:
             target = self._anchors.get(name, _MISSING)
         if target is _MISSING:
             raise SchemaRefusedError(
-                f"refers to {reference!r}, which leads nowhere; define it under $defs"
+                f"refers to {reference!r}, which doesn't exist; define it under $defs"
             )
         return target
 
@@ -68,12 +68,12 @@ def _at_pointer(root: Any, parts: list[str]) -> Any:
     return target
 
 
-# Of each schema, by its identity: its own values, and the schemas that it applies.
+# For each schema, by its identity: the number of its own values, and the schemas that it applies.
 Graph = Mapping[int, tuple[int, list[int]]]
 
 
 def check_in_place(graph: Graph) -> None:
-    """Raises `SchemaRefusedError` where what applies to the same value never ends or goes too
+    """Raises `SchemaRefusedError` if the schemas for the same value recurse endlessly or too
     deep."""
     depths: dict[int, int] = {}
     for node in _children_first(graph, _refuse_endless):
@@ -86,8 +86,8 @@ def check_in_place(graph: Graph) -> None:
 
 
 def check_expanded_size(graph: Graph) -> None:
-    """Raises `SchemaRefusedError` where the schema grows too large with its references replaced.
-    One that leads back to a schema around it, as in a tree, counts as one."""
+    """Raises `SchemaRefusedError` if the schema grows too large when its references are replaced. A
+    reference to a schema around it, as in a tree, counts as one value."""
     sizes: dict[int, int] = {}
     for node in _children_first(graph, lambda _: None):
         own, children = graph[node]
@@ -107,7 +107,7 @@ def _refuse_endless(_node: int) -> None:
 
 
 def _children_first(graph: Graph, on_cycle: Callable[[int], None]) -> Iterator[int]:
-    """Every schema after those that it applies; `on_cycle` gets those that lead back."""
+    """Every schema after those that it applies; `on_cycle` is called for those that lead back."""
     under_way, done = set[int](), set[int]()
     for start in graph:
         pending = [(start, iter(graph[start][1]))] if start not in done else []

@@ -1,4 +1,5 @@
-"""Comparisons with schemas off the event loop, in turns, so that no run keeps others waiting."""
+"""Runs comparisons with schemas on threads, one at a time per run, so that no run delays the
+others."""
 
 from __future__ import annotations
 
@@ -10,19 +11,19 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Apart from the threads of templates and of Prefect. More would only wait for each other, as
-# Python executes one at a time.
+# Separate from the threads of templates and of Prefect. More threads would only wait for each
+# other, since Python executes one at a time.
 SCHEMA_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="schemas")
 
 
 class Turns:
-    """Of one run: a comparison begins when the one before it has ended."""
+    """The comparisons of one run: each begins when the previous one has ended."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
     async def compare(self, comparison: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function returns, which is called on a thread for comparisons."""
+        """Call the function on a comparison thread and return its result."""
         loop = asyncio.get_running_loop()
         async with self._turn:
             return await loop.run_in_executor(SCHEMA_THREADS, lambda: comparison(*args, **kwargs))

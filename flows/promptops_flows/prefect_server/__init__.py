@@ -1,1 +1,1 @@
-"""The embedded Prefect server: one process, one SQLite file, always behind a password."""
+"""The embedded Prefect server: one process, one SQLite file, always protected by a password."""

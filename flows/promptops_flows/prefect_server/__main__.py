@@ -18,7 +18,8 @@ def main() -> None:
     if ":" not in os.environ.get("PREFECT_SERVER_API_AUTH_STRING", ""):
         sys.exit("PREFECT_SERVER_API_AUTH_STRING must be set to user:password: no open server.")
     exit_with_parent(_STOP_SECONDS)
-    # Late, because it loads Prefect for two seconds: the parent is watched from the first moment.
+    # Imported late, because loading Prefect takes two seconds: the parent is watched from the
+    # start.
     from promptops_flows.prefect_server.serve import serve  # noqa: PLC0415
 
     serve()

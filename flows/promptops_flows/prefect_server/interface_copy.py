@@ -1,8 +1,8 @@
-"""Changes to the copy of Prefect's web interface that its server makes in the data folder.
+"""Patches the copy of Prefect's web interface that its server creates in the data folder.
 
-As shipped, the interface loads the settings of a statistics service from another host, whatever
-Prefect's own settings say, and hides *Cancel* and *Retry* for flow runs without a deployment. The
-engine obeys both buttons without one.
+The original interface loads the settings of an analytics service from another host, regardless of
+Prefect's own settings, and hides *Cancel* and *Retry* for flow runs without a deployment. The
+engine handles both buttons without one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-# The function that names the interface's account at the service. Without one it calls nobody.
+# The function that returns the interface's account at the service. Without an account it sends no
+# requests.
 _ACCOUNT = re.compile(rb"(\(\)\{return`)[0-9a-f]{32}(?=`\})")
 _BUTTON = re.compile(
     rb"(\w+)&&\(0,\w+\.jsx\)\(\w+,\{onClick:\(\)=>\w+\(!0\),children:`(?:Cancel|Retry)`\}\)"
@@ -21,7 +22,7 @@ _CONDITION = rb"\b(%s=\w+\(\w+\.state_type\))&&\w+\.deployment_id"
 
 
 def adapt(folder: Path) -> None:
-    """Change the scripts in that folder, where that has not been done yet."""
+    """Patch the scripts in that folder, if they aren't patched already."""
     _change(folder, "index-*.js", without_statistics)
     _change(folder, "flow-run._id-*.js", with_buttons)
 
@@ -31,7 +32,7 @@ def without_statistics(script: bytes) -> bytes:
 
 
 def with_buttons(script: bytes) -> bytes:
-    """The menu of a flow run shows *Cancel* and *Retry* by the run's state alone."""
+    """Show *Cancel* and *Retry* in a flow run's menu by the run's state alone."""
     for name in set(_BUTTON.findall(script)):
         script = re.sub(_CONDITION % re.escape(name), rb"\1", script)
     return script

@@ -1,7 +1,7 @@
-"""Prefect's web pages, kept to this host: what a browser may load, and where its links lead.
+"""Restricts Prefect's web pages to this host: what a browser may load, and where links lead.
 
-Prefect ships two user interfaces. The older one forgets which page was asked for when it sends a
-browser to the login, so the newer one, under `/v2`, is the only one served here.
+Prefect ships two user interfaces. The older one forgets the requested page when it sends a browser
+to the login, so only the newer one, under `/v2`, is served here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import prefect
 
 _BASE = "/v2"
-# What is served outside of the pages; they fetch /ui-settings first.
+# Paths outside of the pages; the pages first fetch /ui-settings.
 _OTHERS = ("/api", "/ui-settings")
 
 Message = MutableMapping[str, Any]
@@ -24,14 +24,14 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 def serve_one_interface() -> None:
-    """To be called before Prefect's application is created."""
-    # Prefect leaves out an interface whose files are missing.
+    """Call this before Prefect's application is created."""
+    # Prefect doesn't serve an interface whose files are missing.
     prefect.__ui_static_path__ = Path("without-the-older-interface")
 
 
 class GuardedPages:
-    """Prefect's application behind headers that let its pages load and call nothing but itself, and
-    behind redirects of the older interface's paths, which Prefect's client links to."""
+    """Prefect's application with headers that let its pages load and call only itself, and with
+    redirects for the older interface's paths, which Prefect's client links to."""
 
     def __init__(self, application: Application, api_url: str) -> None:
         self._application = application
@@ -59,13 +59,13 @@ def _headers(api_url: str) -> list[tuple[bytes, bytes]]:
     api = urlsplit(api_url)
     policy = {
         "default-src": "'self'",
-        # The graph of a run is drawn by code that is put together in the browser.
+        # The graph of a run is drawn by code that is generated in the browser.
         "script-src": "'self' 'unsafe-eval'",
         "style-src": "'self' 'unsafe-inline'",
         "img-src": "'self' data: blob:",
         "font-src": "'self' data:",
         "worker-src": "'self' blob:",
-        # The page may have been opened under another name of this host.
+        # The page may have been opened with another name of this host.
         "connect-src": f"'self' http://{api.netloc} ws://{api.netloc}",
         "object-src": "'none'",
         "base-uri": "'none'",
@@ -86,7 +86,7 @@ def _is_below(path: str, bases: Iterable[str]) -> bool:
 
 async def _redirect(scope: Message, send: Send) -> None:
     raw = scope.get("raw_path") or scope["path"].encode()
-    # Of two slashes at the beginning a browser would make another host.
+    # A browser would interpret two slashes at the beginning as another host.
     target = _BASE.encode() + b"/" + raw.lstrip(b"/")
     if query := scope.get("query_string"):
         target += b"?" + query

@@ -1,4 +1,4 @@
-"""Prefect's application in this very process, with all of its background services."""
+"""Prefect's application in this process, with all of its background services."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from sqlalchemy.engine import make_url
 from promptops_flows.prefect_server import interface_copy, pages, shrinking, sqlite_lock, template
 from promptops_flows.processes.children import LISTENER_VARIABLE
 
-# Open event streams of a browser never end by themselves.
+# A browser's open event streams never end by themselves.
 _GRACEFUL_SECONDS = 3
 
 
 def serve() -> None:
-    """Serve until SIGTERM. The database is made on the first start, migrated on later ones."""
+    """Serve until SIGTERM. The database is created on the first start and migrated on later
+    ones."""
     sqlite_lock.begin_immediate()
     database = _database()
     is_first_start = template.install(database)
@@ -47,7 +48,7 @@ def serve() -> None:
     )
     listener = os.environ.get(LISTENER_VARIABLE)
     sockets = [socket.socket(fileno=int(listener))] if listener else None
-    # The template has the types of blocks, which Prefect registers in any other database.
+    # The template already contains the block types that Prefect registers in other databases.
     updates = {PREFECT_API_BLOCKS_REGISTER_ON_START: False} if is_first_start else None
     with temporary_settings(updates):
         uvicorn.Server(config).run(sockets=sockets)

@@ -1,7 +1,7 @@
-"""Gives back to the disk what Prefect has deleted from its SQLite file.
+"""Returns the disk space of what Prefect has deleted from its SQLite file.
 
-SQLite keeps the pages of deleted rows for later ones. In the mode `incremental` it can also cut
-them off the file, some at a time, so that no write of Prefect's waits for long.
+SQLite keeps the pages of deleted rows for later use. In `incremental` mode it can also remove them
+from the file, a few at a time, so that no write of Prefect waits for long.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 _INCREMENTAL = 2
-# Of 4 KiB: below this, the next runs need them soon.
+# Pages of 4 KiB: fewer free ones than this are soon needed by the next runs.
 _MOST_FREE_PAGES = 500
 _PAGES_AT_ONCE = 250
 _PERIOD_SECONDS = 300.0
@@ -25,8 +25,8 @@ _log = logging.getLogger("prefect.server")
 
 
 def make_shrinkable(database: Path) -> None:
-    """Turn the mode on, which writes the whole file once; to be called while nobody has it open.
-    Without room for that on the disk the file stays as it is."""
+    """Enable the mode, which rewrites the whole file once; call this while nobody has it open. If
+    the disk has no room for that, the file is unchanged."""
     with closing(_connect(database)) as connection:
         if _number(connection, "auto_vacuum") == _INCREMENTAL:
             return
@@ -38,10 +38,10 @@ def make_shrinkable(database: Path) -> None:
 
 
 def shrink(database: Path, most_free_pages: int = _MOST_FREE_PAGES) -> None:
-    """Cut off free pages until only so many are left. Does nothing in another mode."""
+    """Remove free pages until at most `most_free_pages` are left. Does nothing in another mode."""
     with closing(_connect(database)) as connection:
         while (free := _number(connection, "freelist_count")) > most_free_pages:
-            # Not `execute`, which would take the first of its steps alone, one page.
+            # Not `execute`, which would run only the first step and remove one page.
             connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
             if _number(connection, "freelist_count") >= free:
                 break
@@ -50,7 +50,7 @@ def shrink(database: Path, most_free_pages: int = _MOST_FREE_PAGES) -> None:
 
 
 def keep_small(database: Path, period_seconds: float = _PERIOD_SECONDS) -> None:
-    """Shrink the file again and again, on a thread of its own, for as long as the process lives."""
+    """Shrink the file periodically on a thread, for the lifetime of the process."""
     thread = threading.Thread(
         target=_keep_small, args=(database, period_seconds), name="shrinking", daemon=True
     )
@@ -63,7 +63,7 @@ def _keep_small(database: Path, period_seconds: float) -> None:
         try:
             shrink(database)
         except sqlite3.Error as error:
-            # A full disk, or a writer that takes long: the next time will do.
+            # A full disk, or a slow writer: the next attempt will succeed.
             _log.warning("%s was not shrunk: %s", database, error)
 
 

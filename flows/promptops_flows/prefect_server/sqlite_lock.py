@@ -1,13 +1,14 @@
-"""Makes Prefect's SQLite transactions take the write lock at their beginning.
+"""Makes Prefect's SQLite transactions acquire the write lock at their beginning.
 
-Prefect opens most of them `DEFERRED`: they begin as readers and turn into writers at the first
-write. SQLite refuses that turn at once (SQLITE_BUSY_SNAPSHOT, no busy timeout applies) when
-another connection committed in between. The API then answers 503 "Service Unavailable", its
-client sleeps two seconds, and under load runs fail. `IMMEDIATE` waits for its turn instead.
+Prefect opens most of them `DEFERRED`: they begin as readers and become writers at the first write.
+SQLite refuses that at once (SQLITE_BUSY_SNAPSHOT, no busy timeout applies) if another connection
+committed in between. The API then returns 503 "Service Unavailable", its client sleeps two seconds,
+and under load runs fail. `IMMEDIATE` waits for the lock instead.
 
-SQLite keeps no queue: whoever waits sleeps and tries again, the longer it waits the more rarely
-(every 100 ms at last), and newcomers overtake it. Among 40 runs at once one transaction waited five
-seconds, as long as all others took together. So those of this process wait in a queue here.
+SQLite has no queue: a waiting connection sleeps and tries again, less often the longer it waits
+(finally every 100 ms), and newcomers overtake it. Among 40 concurrent runs one transaction waited
+five seconds, as long as all others together. So the transactions of this process wait in a queue
+here.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ _PARAMETERS = ["self", "session", "with_for_update"]
 
 _BeginTransaction = Callable[..., AbstractAsyncContextManager[AsyncSessionTransaction]]
 
-# asyncio's lock lets in those who wait in the order in which they came.
+# asyncio's lock is first in, first out.
 _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 class _Turn:
-    """One transaction; over once it is not `open`, which tasks that were started in it can see."""
+    """One transaction. After it, `open` is false, which tasks that were started in it can check."""
 
     open = True
 
@@ -42,13 +43,13 @@ _own_turn: ContextVar[_Turn | None] = ContextVar("_own_turn", default=None)
 
 
 class UnknownPrefectError(RuntimeError):
-    """The installed Prefect isn't the one this patch was written and tested against."""
+    """The patch was not written and tested for the installed Prefect."""
 
 
 def begin_immediate(*, installed: str = prefect.__version__) -> None:
-    """Patch Prefect in this process; to be called before the server's first transaction.
+    """Patch Prefect in this process; call this before the server's first transaction.
 
-    Raises `UnknownPrefectError` when the version or the patched method isn't the known one.
+    Raises `UnknownPrefectError` if the version or the patched method isn't the expected one.
     """
     original = _known_begin_transaction(installed)
 
@@ -59,8 +60,8 @@ def begin_immediate(*, installed: str = prefect.__version__) -> None:
         with_for_update: bool = False,
     ) -> AsyncIterator[AsyncSessionTransaction]:
         async with _next_turn(), original(self, session, with_for_update=True) as transaction:
-            # Begins it. From then on the mode is for nobody: a session that only reads, beside this
-            # one and in its context, would wait for the lock that this one has.
+            # This begins the transaction. Afterwards the mode is reset: a session that only reads,
+            # inside this one and in its context, would otherwise wait for this one's lock.
             await session.connection()
             token = configurations.SQLITE_BEGIN_MODE.set(None)
             try:
@@ -73,8 +74,8 @@ def begin_immediate(*, installed: str = prefect.__version__) -> None:
 
 @asynccontextmanager
 async def _next_turn() -> AsyncIterator[None]:
-    """Wait in the queue; one transaction inside another would wait there for itself, and leaves the
-    waiting to SQLite, which gives up in the end."""
+    """Wait in the queue. A transaction inside another one would wait there for itself, so it leaves
+    the waiting to SQLite, which gives up in the end."""
     outer = _own_turn.get()
     if outer is not None and outer.open:
         yield

@@ -1,7 +1,7 @@
-"""The ready-made Prefect database that a first start begins with, instead of over 100 migrations.
+"""The prebuilt Prefect database for a first start, instead of over 100 migrations.
 
-`python -m promptops_flows.prefect_server.template` makes it anew; do so when Prefect is updated.
-An older database is none of this module's business: Prefect migrates it at its start.
+`python -m promptops_flows.prefect_server.template` rebuilds it; do so after an update of Prefect.
+Prefect migrates existing databases itself at its start.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 
 from promptops_flows.processes.prefect_files import TEMPLATE
 
-# SQLite's header field that says whose file it is: "POps".
+# SQLite's header field that identifies the application of a file: "POps".
 APPLICATION_ID = 0x504F7073
-# As Prefect's server does it at its start.
+# The same that Prefect's server does at its start.
 _REGISTER_BLOCKS = """
 import asyncio
 
@@ -37,16 +37,16 @@ _WAL_SUFFIXES = ("-wal", "-shm")
 
 
 def install(database: Path) -> bool:
-    """Put the template at `database` unless a file is there already; says whether it did.
+    """Put the template at `database` unless the file exists; returns whether it did.
 
-    The file appears complete or not at all, also when the process dies halfway, and is readable by
-    its owner only: the parameters of runs will stand in it.
+    The file appears complete or not at all, even if the process is killed, and only its owner can
+    read it: it will contain the parameters of runs.
     """
     if database.exists():
         return False
     database.parent.mkdir(parents=True, exist_ok=True)
     for suffix in _WAL_SUFFIXES:
-        # SQLite would replay the write-ahead log of a database that was removed into this one.
+        # SQLite would replay the write-ahead log of a deleted database into this one.
         database.with_name(database.name + suffix).unlink(missing_ok=True)
     with tempfile.NamedTemporaryFile(
         dir=database.parent, prefix=".template-", delete=False
@@ -59,8 +59,8 @@ def install(database: Path) -> bool:
 
 
 def build(target: Path = TEMPLATE) -> None:
-    """Have the installed Prefect migrate an empty database and register its types of blocks in it,
-    which takes a third of a first start; keep that compressed at `target`."""
+    """Let the installed Prefect migrate an empty database and register its block types in it, which
+    takes a third of a first start; the result is stored compressed at `target`."""
     with tempfile.TemporaryDirectory() as folder:
         migrated, compact = Path(folder, "migrated.db"), Path(folder, "compact.db")
         _migrate(migrated)

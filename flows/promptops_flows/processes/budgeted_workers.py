@@ -1,9 +1,9 @@
-"""Child processes for work that may never end: each does one job at a time, and one that is over
+"""Child processes for work that may never end: each does one job at a time, and one that exceeds
 its budget of processor time ends and is replaced.
 
-The budget is of processor time, so that a busy machine does not fail a job that costs little. The
-child enforces it on itself; this end kills a child that does not answer for much longer by the
-clock."""
+The budget is processor time, so that a cheap job doesn't fail on a busy machine. The child enforces
+it itself; the parent kills a child that takes much longer by the clock.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Self
 
-# For what a job and its result may hold; longer ones are not from us.
+# The limit for a job and its result; a longer line isn't from us.
 MAX_LINE_BYTES = 64 * 1024 * 1024
-# An interpreter has to start first.
+# Includes the start of an interpreter.
 _START_SECONDS = 60.0
-# A busy machine gives a child a fraction of a processor.
+# A child may get only a fraction of a processor on a busy machine.
 _LEAST_PROCESSOR_SHARE = 0.05
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "VIRTUAL_ENV")
 
 
 class BudgetExceededError(Exception):
-    """The job needed more time than its budget, or more memory; its process is gone."""
+    """The job exceeded its budget of time or memory; its process has ended."""
 
 
 class BudgetedWorkers:
     """`module` is run with `python -m`: it writes a line when it is ready, then answers each line
-    of JSON, `{"job": ..., "seconds": ...}`, with one or ends. Workers start when first needed;
-    `count` jobs are done at a time."""
+    of JSON, `{"job": ..., "seconds": ...}`, with one line, or ends. Workers start when first
+    needed; at most `count` jobs run at a time."""
 
     def __init__(self, module: str, count: int = 2) -> None:
         self._module = module
@@ -64,7 +64,7 @@ class BudgetedWorkers:
         return await asyncio.to_thread(json.loads, result)
 
     async def _start(self) -> asyncio.subprocess.Process:
-        # Nothing else of the environment: it holds keys, and the work may be anybody's.
+        # Nothing else of the environment: it contains keys, and anybody may have written the job.
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             sys.executable,

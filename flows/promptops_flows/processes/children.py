@@ -1,6 +1,6 @@
-"""How the platform starts its two children: the embedded Prefect server and the run engine.
+"""How the platform starts its two child processes: the embedded Prefect server and the run engine.
 
-Specifications only: nothing here imports Prefect or starts a process, so that the platform may
+Only specifications: nothing here imports Prefect or starts a process, so that the platform can
 import it.
 """
 
@@ -15,33 +15,33 @@ from pathlib import Path
 PREFECT_SERVER = "prefect"
 ENGINE = "engine"
 WORKER_MODULE = "promptops_flows.worker"
-# The number of the listening socket that the Prefect server inherits.
+# The file descriptor of the listening socket that the Prefect server inherits.
 LISTENER_VARIABLE = "PROMPTOPS_PREFECT_LISTENER"
 
 _DAY_SECONDS = 86_400
-# As long as Prefect keeps them by default.
+# Prefect's default retention.
 _EVENT_DAYS = 7
 
-# Of a UUID: its end is random, also in one that begins with the time.
+# The last characters of a UUID: they are random, even if it begins with the time.
 _ENGINE_ID_CHARACTERS = 12
 
-# The figures behind these stand in docs/decisions/0001-embedded-prefect-store.md.
+# docs/decisions/0001-embedded-prefect-store.md explains these values.
 _SERVER_TUNING: Mapping[str, str] = {
-    # By default the recorder commits every task run event in a transaction of its own.
+    # By default the recorder commits every task run event in its own transaction.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
-    # Whole seconds: Prefect cuts a fraction to 0, and an idle server would spin.
+    # Whole seconds: Prefect truncates fractions to 0, and an idle server would spin.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
 }
 
 _PRIVACY: Mapping[str, str] = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
-# The platform's own settings, among them its token and what decrypts the stored keys, and how it
-# logs in to its database. The specifications name what a child needs of them.
+# The platform's own settings, including its token, the key that decrypts stored keys, and its
+# database login. The specifications name what a child needs of them.
 _OWN_PREFIXES = ("PROMPTOPS_", "PG")
-# Logins at Prefect, which the engine alone needs.
+# Logins for Prefect, which only the engine needs.
 _PREFECT_LOGINS = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
-# Read where the variables of OpenTelemetry are, which pass unchanged.
+# Read with the OpenTelemetry variables, which are passed on unchanged.
 _TRACING = ("PROMPTOPS_TRACE_CONTENT",)
 
 
@@ -49,9 +49,8 @@ _TRACING = ("PROMPTOPS_TRACE_CONTENT",)
 class ChildSpec:
     """One process to keep running.
 
-    `env` is set over what `inherited` leaves of the parent's environment. `log_name` is the log
-    file's name without suffix. `fds` are open files of the parent that it inherits under the same
-    numbers.
+    `env` overrides what `inherited` keeps of the parent's environment. `log_name` is the log file's
+    name without suffix. `fds` are the parent's file descriptors that the child inherits.
     """
 
     name: str
@@ -62,7 +61,7 @@ class ChildSpec:
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of its parent's environment a child gets: none of the platform's secrets."""
+    """The parent's environment without the platform's secrets."""
     return {
         name: value
         for name, value in environment.items()
@@ -72,7 +71,7 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def prefect_home(data: Path) -> Path:
-    """The folder of everything Prefect writes: its database, profiles and copied UI."""
+    """The folder that Prefect writes to: its database, profiles and copied UI."""
     return data.resolve() / "prefect"
 
 
@@ -90,7 +89,7 @@ def prefect_server_spec(
     `listener` is the descriptor of a listening socket of that address, which the server then uses
     instead of opening its own.
 
-    `auth` is `user:password`, asked for on every API call; it travels in the environment because
+    `auth` is `user:password`, required for every API call; it is passed in the environment because
     other users of the machine can read a process's arguments.
 
     Runs that ended more than `keep_days` ago are deleted; 0 keeps all.
@@ -110,10 +109,10 @@ def prefect_server_spec(
         "PREFECT_SERVER_UI_ENABLED": "true",
         "PREFECT_SERVER_UI_API_URL": f"http://{_in_url(host)}:{port}/api",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # Prefect's default is a folder inside the installed package, which may not be writable.
+        # Prefect's default is a folder inside the installed package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-        # Prefect hides each "database is locked" by default; here one would be a defect.
+        # Prefect hides each "database is locked" by default; here it would be a bug.
         "PREFECT_SERVER_LOG_RETRYABLE_ERRORS": "true",
         "PREFECT_LOGGING_COLORS": "false",
         "PYTHONUNBUFFERED": "1",
@@ -143,16 +142,17 @@ def engine_spec(
     tool_hosts: str = "",
     development: bool = False,
 ) -> ChildSpec:
-    """The run engine: takes runs on the Unix socket `socket`, at most `concurrency` at once.
+    """The run engine: accepts runs on the Unix socket `socket`, and executes at most `concurrency`
+    at once.
 
-    `instance` is the platform's identity, whose end becomes the engine's. The engine tags its runs
-    in Prefect with it, and ends those that were under way when the one before it was killed.
+    `instance` is the platform's identity, whose last part becomes the engine's. The engine tags its
+    runs in Prefect with it, and ends the unfinished runs of a previous engine that was killed.
 
-    `provider_hosts` are those that models may be called at, `tool_hosts` those of HTTP tools, both
-    as in `AddressPolicy.of_hosts`; in development loopback is allowed as well.
+    `provider_hosts` are the hosts that models may be called at, `tool_hosts` those of HTTP tools,
+    both as in `AddressPolicy.of_hosts`; in development loopback is allowed as well.
 
-    On SIGTERM it lets running ones finish for up to `drain_seconds`. `prefect_auth` is
-    `user:password` of the Prefect API; with None the parent's own Prefect variables count.
+    On SIGTERM running runs have up to `drain_seconds` to finish. `prefect_auth` is `user:password`
+    of the Prefect API; None uses the parent's own Prefect variables.
     """
     home = prefect_home(data)
     env = {
@@ -167,7 +167,8 @@ def engine_spec(
         "PREFECT_API_URL": prefect_api_url,
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
-        # Runs are logged by us; shipping each line to Prefect's API costs about 70 ms a run.
+        # The platform logs runs itself; sending each line to Prefect's API costs about 70 ms per
+        # run.
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_LOGGING_COLORS": "false",
@@ -176,7 +177,7 @@ def engine_spec(
     env |= {name: os.environ[name] for name in _PREFECT_LOGINS if name in os.environ}
     if prefect_auth is not None:
         env["PREFECT_API_AUTH_STRING"] = prefect_auth
-    # A proxy of the surroundings can't reach a server on this machine's loopback.
+    # A proxy from the environment can't reach a server on this machine's loopback.
     for name in ("NO_PROXY", "no_proxy"):
         env[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost,::1")))
     argv = (sys.executable, "-m", "promptops_flows.engine")
@@ -186,8 +187,8 @@ def engine_spec(
 def worker_environment(
     environment: Mapping[str, str], settings: Mapping[str, str]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """How `promptops worker --server` becomes a worker: its arguments and its environment.
-    `settings` are the variables that it reads, as the command has them."""
+    """The arguments and the environment of the worker that `promptops worker --server` becomes.
+    `settings` are the variables that the worker reads."""
     env = {
         **inherited(environment),
         **_PRIVACY,
@@ -202,20 +203,20 @@ def worker_environment(
 
 
 def _retention(keep_days: int) -> dict[str, str]:
-    """Prefect's own vacuum service deletes old runs with all that belongs to them."""
+    """Prefect's own vacuum service deletes old runs with everything that belongs to them."""
     if not keep_days:
         return {}
     vacuum = "PREFECT_SERVER_SERVICES_DB_VACUUM"
     return {
         f"{vacuum}_ENABLED": "events,flow_runs",
         f"{vacuum}_RETENTION_PERIOD": str(keep_days * _DAY_SECONDS),
-        # ISO 8601: unlike the other, it does not take seconds.
+        # ISO 8601: unlike the other setting, it doesn't accept seconds.
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{min(keep_days, _EVENT_DAYS)}D",
     }
 
 
 def _own_origins(host: str, port: int) -> str:
-    # Prefect answers any origin by default, which lets every web page of the same browser try.
+    # Prefect allows any origin by default, so that every web page in the same browser could try.
     hosts = dict.fromkeys((_in_url(host), "127.0.0.1", "localhost"))
     return ",".join(f"http://{name}:{port}" for name in hosts)
 

@@ -1,6 +1,6 @@
-"""End a child process together with its parent, also when the parent was killed with -9.
+"""Ends a child process together with its parent, even if the parent was killed with -9.
 
-The parent holds the write end of a pipe that is the child's stdin and never writes to it. However
+The parent keeps the write end of a pipe that is the child's stdin, and never writes to it. However
 the parent ends, the kernel closes that pipe, and the child reads the end of the file.
 """
 
@@ -17,10 +17,10 @@ _CHUNK = 4096
 
 
 def exit_with_parent(bound_seconds: float = 35.0) -> None:
-    """Watch the parent's pipe on stdin when the environment says `PROMPTOPS_PARENT_PIPE=1`.
+    """Watch the parent's pipe on stdin if the environment contains `PROMPTOPS_PARENT_PIPE=1`.
 
-    At its end this process gets a SIGTERM (its own graceful stop), and is ended without further
-    ado when it still runs `bound_seconds` later. Returns at once.
+    When the pipe closes, this process gets a SIGTERM for a graceful stop, and is killed if it still
+    runs `bound_seconds` later. Returns at once.
     """
     if os.environ.get(PIPE_VARIABLE) != "1":
         return
@@ -31,8 +31,8 @@ def exit_with_parent(bound_seconds: float = 35.0) -> None:
 
 
 def _stop_at_end_of_pipe(bound_seconds: float) -> None:
-    # os.read, not sys.stdin: a daemon thread that blocks inside a buffered reader holds its lock,
-    # and the interpreter aborts on it at a normal exit.
+    # os.read, not sys.stdin: a daemon thread that blocks in a buffered reader keeps its lock, and
+    # the interpreter aborts on it at a normal exit.
     while os.read(_STDIN, _CHUNK):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

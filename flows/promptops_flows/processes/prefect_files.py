@@ -1,5 +1,5 @@
-"""Whether Prefect can start from the files in its home. Loads no Prefect: the platform asks before
-it starts the children."""
+"""Checks whether Prefect can start with the files in its home. Doesn't load Prefect: the platform
+runs the check before it starts the child processes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ TEMPLATE = Path(__file__).parents[1] / "prefect_server" / "template.db.xz"
 DATABASE = "prefect.db"
 PROFILES = "profiles.toml"
 _SQLITE_HEADER = b"SQLite format 3\0"
-# A whole check of a larger file would delay the start.
+# A full check of a larger file would delay the start.
 _CHECKED_BYTES = 64 * 1024 * 1024
 _REVISION = re.compile(r"^revision[^=\n]*=\s*[\"'](\w+)", re.MULTILINE)
 _NEW_DATABASE = (
-    "put it back from a backup, or remove it with its -wal and -shm: Prefect then begins with an "
+    "put it back from a backup, or remove it with its -wal and -shm: Prefect then creates an "
     "empty one, and PromptOps keeps its own log of runs"
 )
 
 
 class PrefectFilesNotUsable(ValueError):
-    """The text names the file and says what to do."""
+    """The message names the file and says what to do."""
 
 
 def check_prefect_files(home: Path, *, with_server: bool) -> None:
-    """Raises PrefectFilesNotUsable. The database counts where the server is started, too."""
+    """Raises PrefectFilesNotUsable. The database is checked only if the server is started, too."""
     if (home.is_symlink() and not home.exists()) or (home.exists() and not home.is_dir()):
         raise PrefectFilesNotUsable(f"{home} must be a folder; move it away")
     _check_profiles(home / PROFILES)
@@ -91,7 +91,7 @@ def _check_schema(path: Path) -> None:
 
 
 def _revision(path: Path) -> str | None:
-    """The schema's revision, None for a database without one. Reads only."""
+    """The schema's revision; None for a database without one. Reads only."""
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
         if path.stat().st_size <= _CHECKED_BYTES:
             (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -107,7 +107,7 @@ def _revision(path: Path) -> str | None:
 
 
 def _known_revisions() -> set[str]:
-    """Of the installed Prefect's migrations, without loading it."""
+    """The revisions of the installed Prefect's migrations, without loading Prefect."""
     prefect = importlib.util.find_spec("prefect")
     folders = (prefect.submodule_search_locations if prefect else None) or ()
     return {
@@ -119,7 +119,7 @@ def _known_revisions() -> set[str]:
 
 
 def _check_template() -> None:
-    """A first start begins with it."""
+    """The first start needs it."""
     try:
         content = lzma.decompress(TEMPLATE.read_bytes())
     except (OSError, lzma.LZMAError):

@@ -1,7 +1,8 @@
-"""Ending tasks and waiting for events so that no cancellation is lost.
+"""Ends tasks and waits for events without losing a cancellation.
 
-`asyncio.wait_for` drops, before Python 3.12, a cancellation that arrives in the same turn of the
-loop as what it waits for. A task that loops then goes on, and whoever ends it waits for ever.
+Before Python 3.12, `asyncio.wait_for` drops a cancellation that arrives in the same iteration of
+the loop as the awaited result. A task that loops would continue, and whoever ends it would wait for
+ever.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-# Longer than any task takes to clean up.
+# Longer than any task needs to clean up.
 _AGAIN_SECONDS = 6.0
 
 
 async def happens_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for the event; False when `seconds` were not enough."""
+    """Wait for the event; returns False if it did not happen within `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
@@ -26,8 +27,8 @@ async def happens_within(event: asyncio.Event, seconds: float) -> bool:
 async def end_tasks(
     *tasks: asyncio.Future[Any] | None, again_seconds: float = _AGAIN_SECONDS
 ) -> None:
-    """Cancel the tasks and wait until they have ended. A library may lose the cancellation, so it
-    is repeated."""
+    """Cancel the tasks and wait until they have ended. The cancellation is repeated, since a
+    library may lose it."""
     pending = {task for task in tasks if task is not None and not task.done()}
     while pending:
         for task in pending:

@@ -1,7 +1,7 @@
-"""What platform and engine say about deployments in Prefect.
+"""Messages between platform and engine about deployments in Prefect.
 
-The platform's database has the authority: what Prefect holds of a work pool is made from it. Each
-request has a connection of its own:
+The platform's database is authoritative: the content of a work pool in Prefect is derived from it.
+Each request has its own connection:
 
     platform → engine          engine → platform
     PutDeployment              DeploymentStored
@@ -12,8 +12,8 @@ request has a connection of its own:
     PutTimer, DeleteTimer      Done
     EmitEvents                 Done
 
-Each of them may be answered by `Unavailable` (again later) or `Refused` (never). And one connection
-lasts as long as the platform likes:
+The reply to each of them may also be `Unavailable` (try again later) or `Refused` (never). Another
+kind of connection stays open until the platform closes it:
 
     TakeDue                    Watching, PrefectReady, FlowRunDue, DeploymentPaused, ...
     FlowRunAnswer              (at any time, one for each FlowRunDue)
@@ -29,8 +29,8 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What of the platform a deployment or a timer is for: `kind` is like `schedule`, and `ref` an
-    id of that kind."""
+    """The platform resource that a deployment or a timer belongs to: `kind` is a word such as
+    `schedule`, and `ref` the id of a resource of that kind."""
 
     kind: str
     ref: str
@@ -39,8 +39,7 @@ class Owner:
 @dataclass(frozen=True, slots=True)
 class Timetable:
     """When a deployment runs by itself: exactly one of `cron`, `interval_seconds` and `rrule` is
-    set. `timezone` is an IANA name. `anchor` is the time from which an
-    interval counts, and goes with it."""
+    set. `timezone` is an IANA name. `anchor` is the start time of an interval, and requires one."""
 
     cron: str | None = None
     interval_seconds: float | None = None
@@ -51,12 +50,12 @@ class Timetable:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment as Prefect is to hold it.
+    """The desired state of a deployment in Prefect.
 
-    Its `owner` comes back with each of its flow runs. `workspace` (a
-    slug) and `key` are of the definition, and make up the flow's name as for all runs of it; `name`
-    is the deployment's. `parameters` are what Prefect shows, and what somebody may change who runs
-    it there. A deployment that is `paused` keeps its timetable, and nothing becomes due by it.
+    Prefect returns its `owner` with each of its flow runs. `workspace` (a slug) and `key` are the
+    definition's, and determine the flow's name like for all its runs; `name` is the deployment's.
+    Prefect shows the `parameters`, and whoever runs the deployment there may change them. A
+    `paused` deployment keeps its timetable, but has no due flow runs.
     """
 
     owner: Owner
@@ -72,7 +71,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class PutDeployment:
-    """Create or change a deployment, and schedule its next flow runs."""
+    """Create or update a deployment, and schedule its next flow runs."""
 
     work_pool: str
     deployment: Deployment
@@ -80,7 +79,7 @@ class PutDeployment:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentStored:
-    """`url` is where Prefect shows it."""
+    """`url` is its page in Prefect."""
 
     deployment_id: str
     url: str | None = None
@@ -88,7 +87,7 @@ class DeploymentStored:
 
 @dataclass(frozen=True, slots=True)
 class DeleteDeployment:
-    """Its flow runs that have not begun are removed with it."""
+    """Its flow runs that haven't begun are deleted with it."""
 
     work_pool: str
     owner: Owner
@@ -96,7 +95,7 @@ class DeleteDeployment:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A flow run that becomes due once, at `at`. Another timer of the same owner replaces it."""
+    """A flow run that becomes due once, at `at`. It replaces an earlier timer of the same owner."""
 
     owner: Owner
     at: str
@@ -104,9 +103,9 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """These are all deployments and timers of the work pool: others are removed, and those that
-    Prefect has otherwise are corrected. A deployment that was paused or resumed in Prefect since it
-    was put is not corrected: see `DeploymentPaused`."""
+    """The complete list of deployments and timers of the work pool: others are deleted, and
+    differences are corrected. A deployment that was paused or resumed in Prefect since its last
+    update isn't corrected: see `DeploymentPaused`."""
 
     work_pool: str
     deployments: tuple[Deployment, ...] = ()
@@ -115,10 +114,10 @@ class Reconcile:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What differed, by names: those that Prefect lacked, those that it had otherwise, and those
-    that it had too many. `urls` are `[kind, ref, deployment id, url]` of all deployments that it
-    has; `refused` are `[kind, ref, reason]` of those that it does not take; `timers` is how many of
-    them differed."""
+    """The differences, by names: deployments that were missing, that differed, and that were
+    superfluous. `urls` are `[kind, ref, deployment id, url]` of all deployments in Prefect;
+    `refused` are `[kind, ref, reason]` of those that Prefect rejects; `timers` is the number of
+    timers that differed."""
 
     created: tuple[str, ...] = ()
     corrected: tuple[str, ...] = ()
@@ -131,7 +130,7 @@ class Reconciled:
 @dataclass(frozen=True, slots=True)
 class NextTimes:
     """Up to `count` times of each timetable at or after `after` (and not after `until`), as
-    Prefect's scheduler takes them. Answered while Prefect is away, too."""
+    Prefect's scheduler computes them. Answered even while Prefect is down."""
 
     timetables: tuple[Timetable, ...]
     count: int
@@ -141,15 +140,15 @@ class NextTimes:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """A list of times for each timetable, in order."""
+    """A list of times for each timetable, in the same order."""
 
     times: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Have flow runs for the last `most` times of a deployment's timetable after `since` that have
-    passed; those that Prefect has made already stay as they are."""
+    """Create flow runs for the last `most` missed times of a deployment's timetable after `since`;
+    existing flow runs aren't changed."""
 
     work_pool: str
     deployment: Deployment
@@ -159,7 +158,7 @@ class CatchUp:
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """How many times have passed, at most one more than were asked for."""
+    """How many times were missed, at most one more than requested."""
 
     times: int
 
@@ -178,10 +177,10 @@ class DeleteTimer:
 
 @dataclass(frozen=True, slots=True)
 class PlatformEvent:
-    """Something that has happened, which starts a run of its owner's deployment.
+    """An event on the platform that starts a run of its owner's deployment.
 
-    `name` is like `promptops.prompt.published`. `id` is a UUID: Prefect starts one flow run for an
-    id. The flow run's only parameter is `event`, the given `parameter`.
+    `name` is a text such as `promptops.prompt.published`. `id` is a UUID: Prefect starts one flow
+    run per id. The flow run's only parameter is `event`, with `parameter` as its value.
     """
 
     id: str
@@ -193,8 +192,8 @@ class PlatformEvent:
 
 @dataclass(frozen=True, slots=True)
 class EmitEvents:
-    """Done once Prefect has taken them; it may still lose them when it ends. An event whose
-    deployment Prefect does not have is left out."""
+    """Done once Prefect has accepted the events; it may still lose them if it stops. Events whose
+    deployment doesn't exist in Prefect are left out."""
 
     work_pool: str
     events: tuple[PlatformEvent, ...]
@@ -207,7 +206,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class TakeDue:
-    """Whoever sends this takes the flow runs of the work pool that become due."""
+    """The sender takes the flow runs of the work pool that become due."""
 
     work_pool: str
     worker: str
@@ -215,18 +214,18 @@ class TakeDue:
 
 @dataclass(frozen=True, slots=True)
 class PrefectReady:
-    """Prefect answers, for the first time or again: it may have lost what was put meanwhile."""
+    """Prefect is available, for the first time or again: it may have lost recent changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowRunDue:
-    """A flow run whose time has come. Reported at least once, to each platform that takes those of
+    """A flow run that is due. Reported at least once to each platform that takes the flow runs of
     the work pool, until it has begun or ended.
 
-    `scheduled_at` is the time that it was first made for. With `automatic` Prefect's scheduler has
-    made it of the timetable; otherwise somebody pressed Run in Prefect, or an event or a timer made
-    it, and `parameters` are those that differ from the deployment's. One that has `waited` was
-    answered with `later` before.
+    `scheduled_at` is the time that it was first scheduled for. An `automatic` flow run was created
+    by Prefect's scheduler from the timetable; otherwise somebody pressed Run in Prefect, or an
+    event or a timer created it, and `parameters` are those that differ from the deployment's. A
+    flow run that has `waited` was answered with `later` before.
     """
 
     flow_run_id: str
@@ -242,10 +241,9 @@ DueOutcome = Literal["taken", "done", "later", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class FlowRunAnswer:
-    """`taken`: a run executes it, now or when its turn comes. `done`: it ends as completed.
-    `later`: it is reported again after `seconds`. `refused`: it ends as cancelled. Prefect shows
-    the `message`, but for `taken`.
-    """
+    """`taken`: a run executes the flow run, now or later. `done`: it ends as completed. `later`: it
+    is reported again after `seconds`. `refused`: it ends as cancelled. Prefect shows the `message`,
+    except for `taken`."""
 
     flow_run_id: str
     outcome: DueOutcome

@@ -1,4 +1,5 @@
-"""The platform's side of the run engine: ask for a run, let it go, follow its events."""
+"""The platform's client of the run engine: it requests runs, starts them, and receives their
+events."""
 
 from __future__ import annotations
 
@@ -93,15 +94,16 @@ _NOT_RUNNING = "the run engine is not running"
 
 
 class EngineClient:
-    """Opens one connection for each run; safe to use from many tasks at once."""
+    """Opens one connection per run; safe for concurrent use by many tasks."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
     async def wait_ready(self, timeout: float) -> None:  # noqa: ASYNC109 - reports why it gave up
-        """Return once the engine can take a run; `EngineUnavailable` after `timeout` seconds.
+        """Return once the engine can accept a run; raises `EngineUnavailable` after `timeout`
+        seconds.
 
-        Asks at least once, also with a timeout of zero.
+        Sends at least one request, even if the timeout is zero.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout
@@ -114,7 +116,7 @@ class EngineClient:
             await asyncio.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock())))
 
     async def calls(self) -> CallsCounted | None:
-        """How the engine's calls of models went since its start; None where it does not answer."""
+        """The counts of the engine's model calls since its start; None if it can't be reached."""
         try:
             async with asyncio.timeout(_COUNT_SECONDS):
                 connection = await self._connect()
@@ -131,10 +133,10 @@ class EngineClient:
         request: RunRequest,
         timeout: float = _START_SECONDS,  # noqa: ASYNC109 - reports why it gave up
     ) -> StartedRun:
-        """Have the run prepared: it has its id in Prefect, and waits for `go`.
+        """Prepare a run: its flow run in Prefect is created, and it waits for `go`.
 
-        Raises `EngineUnavailable`, also after `timeout` seconds, or `EngineRefused` when the
-        definition can't run; nothing was executed then.
+        Raises `EngineUnavailable`, also after `timeout` seconds, or `EngineRefused` if the
+        definition can't run; in both cases nothing was executed.
         """
         connection = await self._connect()
         try:
@@ -151,7 +153,8 @@ class EngineClient:
         asked: Enqueue,
         timeout: float = _START_SECONDS,  # noqa: ASYNC109 - reports why it gave up
     ) -> Enqueued:
-        """Have Prefect offer the run to the workers of its pool; raises as `start`."""
+        """Put the run into its work pool, where Prefect offers it to workers; raises like
+        `start`."""
         connection = await self._connect()
         try:
             answer = await _asked(connection, asked, timeout)
@@ -162,7 +165,7 @@ class EngineClient:
         raise _as_error(answer)
 
     async def withdraw(self, asked: Withdraw) -> None:
-        """Have Prefect offer a run no longer; raises `EngineUnavailable`."""
+        """Remove a run from its work pool; raises `EngineUnavailable`."""
         connection = await self._connect()
         try:
             answer = await _asked(connection, asked, _START_SECONDS)
@@ -172,7 +175,7 @@ class EngineClient:
             raise _as_error(answer)
 
     async def watch(self) -> EngineWatch:
-        """Watch what the engine reports by itself; close it at the end.
+        """Watch what happens in Prefect outside of runs; the caller closes the watch.
 
         Raises `EngineUnavailable` and `EngineLost`.
         """
@@ -187,7 +190,7 @@ class EngineClient:
         return EngineWatch(connection)
 
     async def end_suspended(self, flow_run_id: str, message: str) -> None:
-        """Have Prefect show a suspended flow run as cancelled; raises `EngineUnavailable`."""
+        """Show a suspended flow run as cancelled in Prefect; raises `EngineUnavailable`."""
         connection = await self._connect()
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -206,8 +209,8 @@ class EngineClient:
         request: DeploymentRequest,
         timeout: float = _DEPLOYMENT_SECONDS,  # noqa: ASYNC109 - reports why it gave up
     ) -> DeploymentMessage:
-        """Ask something of deployments, see `deployment_messages`. Raises `EngineUnavailable`, also
-        after `timeout` seconds, and `EngineRefused` for what Prefect refuses."""
+        """Send a request about deployments, see `deployment_messages`. Raises `EngineUnavailable`,
+        also after `timeout` seconds, and `EngineRefused` if Prefect rejects it."""
         connection = await self._connect()
         try:
             async with asyncio.timeout(timeout):
@@ -224,7 +227,7 @@ class EngineClient:
         raise _as_error(answer)
 
     async def take_due(self, work_pool: str, worker: str) -> DueFlowRuns:
-        """Take the flow runs of a work pool that become due, as a worker of that name. Raises
+        """Take the due flow runs of a work pool, as a worker of that name. Raises
         `EngineUnavailable`, and `EngineLost`."""
         connection = await self._connect()
         try:
@@ -238,7 +241,7 @@ class EngineClient:
         raise _as_error(answer)
 
     async def why_not_ready(self) -> Unavailable | None:
-        """What keeps the engine from taking a run, None when it can."""
+        """Why the engine can't accept a run; None if it can."""
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 connection = await self._connect()
@@ -263,7 +266,7 @@ class EngineClient:
 
 
 class StartedRun:
-    """A prepared run, held by its connection: close it before `go`, and the run is discarded."""
+    """A prepared run, tied to its connection: closing it before `go` discards the run."""
 
     def __init__(self, connection: EngineConnection, started: Started) -> None:
         self._connection = connection
@@ -271,24 +274,25 @@ class StartedRun:
         self.flow_run_url = started.flow_run_url
 
     async def go(self) -> None:
-        """Let the engine execute; raises `EngineLost` when it is gone (nothing was executed)."""
+        """Let the engine execute the run; raises `EngineLost` if the engine is gone (nothing was
+        executed)."""
         await self._connection.send(Go())
 
     async def checkpoint_stored(self, index: int) -> None:
-        """The checkpoint of that step is stored: what depends on it may begin. A run that has ended
-        passes over it; raises `EngineLost` when the engine is gone."""
+        """The checkpoint of that step is stored, so the steps that depend on it may begin. Has no
+        effect on a run that has ended; raises `EngineLost` if the engine is gone."""
         await self._connection.send(CheckpointStored(index))
 
     async def cancel(self, by: str) -> None:
-        """End the run; its `RunFinished` says whether it was cancelled or had ended before. `by`
-        names who asks for it. Raises `EngineLost` when the engine is gone."""
+        """Cancel the run; its `RunFinished` says whether it was cancelled or had already ended.
+        `by` names who requested it. Raises `EngineLost` if the engine is gone."""
         await self._connection.send(Cancel(by))
 
     async def events(self) -> AsyncIterator[RunEvent]:
-        """What happens, as it happens; the last one is `RunFinished` or `RunSuspended`.
+        """The run's events as they happen; the last one is `RunFinished` or `RunSuspended`.
 
-        Raises `EngineLost` when the connection breaks before that. Leaving early, or `close`, does
-        not stop a run, unless it is durable.
+        Raises `EngineLost` if the connection breaks first. Stopping the iteration, or `close`,
+        stops only a durable run.
         """
         while True:
             event = await self._connection.receive()
@@ -303,13 +307,13 @@ class StartedRun:
 
 
 class EngineWatch:
-    """What is pressed in Prefect, for as long as the engine lives."""
+    """Buttons pressed in Prefect, for the lifetime of the engine."""
 
     def __init__(self, connection: EngineConnection) -> None:
         self._connection = connection
 
     async def events(self) -> AsyncIterator[RetryPressed | CancelPressed]:
-        """Each press at least once, also those of the time before; raises `EngineLost` at the
+        """Each button press at least once, including earlier ones; raises `EngineLost` at the
         end."""
         while True:
             event = await self._connection.receive()
@@ -318,7 +322,7 @@ class EngineWatch:
             yield event
 
     async def refuse_retry(self, flow_run_id: str, reason: str) -> None:
-        """Have Prefect show again how the run ended, with the reason; raises `EngineLost`."""
+        """Restore the run's end state in Prefect, with the reason; raises `EngineLost`."""
         await self._connection.send(RetryRefused(flow_run_id, reason))
 
     async def close(self) -> None:
@@ -326,7 +330,7 @@ class EngineWatch:
 
 
 class DueFlowRuns:
-    """Flow runs that become due, for as long as the engine lives."""
+    """Due flow runs, for the lifetime of the engine."""
 
     def __init__(self, connection: EngineConnection) -> None:
         self._connection = connection
@@ -340,7 +344,7 @@ class DueFlowRuns:
             yield event
 
     async def answer(self, answer: FlowRunAnswer) -> None:
-        """What becomes of one; raises `EngineLost` when the engine is gone."""
+        """Answer what to do with a flow run; raises `EngineLost` if the engine is gone."""
         await self._connection.send(answer)
 
     async def close(self) -> None:
@@ -352,7 +356,7 @@ async def _asked(
     message: RunRequest | Enqueue | Withdraw,
     timeout: float,  # noqa: ASYNC109 - reports why it gave up
 ) -> Message:
-    """The answer to what brings a run; raises `EngineUnavailable` and `EngineRefused`."""
+    """The reply to a message with a run; raises `EngineUnavailable` and `EngineRefused`."""
     try:
         async with asyncio.timeout(timeout):
             return await connection.ask(message)

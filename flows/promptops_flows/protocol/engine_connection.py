@@ -1,4 +1,4 @@
-"""Messages over one socket, and what may go wrong with them."""
+"""Messages over one socket, and their errors."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class EngineError(Exception):
 
 
 class EngineUnavailable(EngineError):
-    """The engine, or the Prefect server behind it, can't take a run now; nothing was executed."""
+    """The engine, or its Prefect server, can't accept a run now; nothing was executed."""
 
 
 class EngineRefused(EngineError):
-    """The engine will not take this run, now or later; nothing was executed."""
+    """The engine will never accept this run; nothing was executed."""
 
 
 class EngineLost(EngineError):
-    """The connection broke while a run was under way; the engine may still be executing it."""
+    """The connection broke during a run; the engine may still execute it."""
 
 
 class EngineConnection:
-    """Messages over one socket; every failure to pass one on is `EngineLost`."""
+    """Messages over one socket; every transmission error is `EngineLost`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -39,7 +39,7 @@ class EngineConnection:
         return await self.receive()
 
     async def send(self, message: Message) -> None:
-        # uvloop raises RuntimeError where asyncio passes over a write after the close.
+        # uvloop raises RuntimeError where asyncio ignores a write after the close.
         if self._writer.is_closing():
             raise EngineLost("the connection to the run engine is closed")
         try:
@@ -61,4 +61,4 @@ class EngineConnection:
         try:
             await self._writer.wait_closed()
         except OSError:
-            return  # already closed by the other end, which is what was wanted
+            return  # already closed by the other side

@@ -1,6 +1,6 @@
-"""What the platform and the run engine say to each other, one JSON object a line.
+"""Messages between the platform and the run engine, one JSON object per line.
 
-One connection carries one run:
+Each run has its own connection:
 
     platform → engine        engine → platform
     Ping                     Ready | Unavailable
@@ -10,21 +10,21 @@ One connection carries one run:
     CheckpointStored,        RunFinished | RunSuspended
     Cancel                   (the platform sends these two at any time after Go)
 
-Another kind of connection lasts as long as the platform likes:
+Another kind of connection stays open until the platform closes it:
 
     Watch                    Watching, RetryPressed, RetryPressed, ...
     RetryRefused             (at any time after Watching)
 
-`deployment_messages` has those about deployments, `suspension_messages` those about runs that wait
-for people.
+`deployment_messages` defines the messages about deployments, `suspension_messages` those about runs
+that wait for people.
 
-A run of a work pool is not executed by this engine; workers ask Prefect for it:
+A run of a work pool is not executed by this engine; workers get it from Prefect:
 
     Enqueue                  Enqueued | Unavailable | Refused
     Withdraw                 Withdrawn | Unavailable
 
-`kind` names the message. Non-ASCII text is escaped, so that any Python string survives the way,
-one with lone surrogates included.
+`kind` names the message. Non-ASCII text is escaped, so that any Python string can be sent, even
+with lone surrogates.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from promptops_flows.protocol.suspension_messages import RunSuspended, Suspensio
 from promptops_flows.steps.context import ItemCounts
 from promptops_providers.protocol import PromptVersion, SpentCall, Usage
 
-# Far above what a run may put into one message; a longer line is not from the other end of us.
+# Far above what a run may put into one message; a longer line is not from our own client.
 MAX_LINE_BYTES = 256 * 1024 * 1024
 
 
 class EngineProtocolError(ValueError):
-    """A line that is no message of this protocol; the text never holds the line's values."""
+    """A line that isn't a message of this protocol; the error never contains the line's values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class CountCalls:
 
 @dataclass(frozen=True, slots=True)
 class CallsCounted:
-    """Since the engine's start, as lists `[provider, outcome, count]`: how its calls of models
-    went, and which errors made chains fall back."""
+    """Counts since the engine's start, as lists `[provider, outcome, count]`: the outcomes of its
+    model calls, and the errors that caused fallbacks."""
 
     calls: list[Any]
     fallbacks: list[Any]
@@ -77,15 +77,14 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointStored:
-    """The checkpoint of the step `index` survives from now on. Of a run that is not durable it need
-    not be sent."""
+    """The checkpoint of the step `index` is stored. Optional for a run that isn't durable."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End the run now; `by` says who asks for it."""
+    """Cancel the run now; `by` names who requested it."""
 
     by: str
 
@@ -102,14 +101,14 @@ class Watching:
 
 @dataclass(frozen=True, slots=True)
 class RetryPressed:
-    """Somebody has pressed Retry in Prefect, for the flow run of a run that has ended."""
+    """Somebody pressed Retry in Prefect for the flow run of a run that has ended."""
 
     flow_run_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class RetryRefused:
-    """The run of that flow run is not retried; `reason` is a sentence for Prefect's page."""
+    """The run of that flow run isn't retried; `reason` is a sentence for Prefect's page."""
 
     flow_run_id: str
     reason: str
@@ -122,7 +121,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Nothing was executed; the same request may succeed later. `part` is what lacks."""
+    """Nothing was executed; the same request may succeed later. `part` is the missing component."""
 
     reason: str
     part: Literal["engine", "prefect", "threads"] = "engine"
@@ -143,14 +142,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The run's turn has come; until then it waited for others to end."""
+    """The run begins after waiting for other runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """`index` counts from 1; `started_at` is RFC 3339 in UTC; `input` is a tool's
-    arguments, as JSON. A step of an inner run has as `outer` the index of the step that runs it,
-    which is one of the run's own."""
+    """`index` counts from 1; `started_at` is RFC 3339 in UTC; `input` contains a tool's arguments,
+    as JSON. For a step of an inner run, `outer` is the index of the run's own step that executes
+    it."""
 
     index: int
     name: str
@@ -162,8 +161,8 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepDelta:
-    """A piece of the text that a model answers in the step `index`, in order. With another
-    `attempt`, counted from 1, the text begins anew."""
+    """A piece of the model's text in the step `index`, in order. A new `attempt`, counted from 1,
+    starts the text again."""
 
     index: int
     text: str
@@ -172,7 +171,7 @@ class StepDelta:
 
 @dataclass(frozen=True, slots=True)
 class StepCheckpoint:
-    """A step has been completed; sent just before its `StepFinished`, unless it was skipped or
+    """A completed step; sent just before its `StepFinished`, unless the step was skipped or
     reused."""
 
     checkpoint: Checkpoint
@@ -181,16 +180,16 @@ class StepCheckpoint:
 @dataclass(frozen=True, slots=True)
 class StepFinished:
     """`state` is the name of the task run's state in Prefect; `attempts` counts from 1. `input` is
-    the text that came in, of a tool its arguments as JSON; `stop_reason` says why the model ended
-    its answer; `provider_kind` is the gateway's adapter where `provider` is a connection; `notes`
-    say how the model was asked otherwise than the definition says; `spent` are calls of other
-    models that failed before, `failures` say why each attempt failed; `items`
-    are those of a map. A `reused` step was not executed: its output is that of a checkpoint, and it
-    costs nothing. `version` is that of the definition that it is a step of, `prompts` are those of
-    the registry that it used; `outer` is as in `StepStarted`.
+    the incoming text, or a tool's arguments as JSON; `stop_reason` says why the model ended its
+    answer; `provider_kind` is the gateway's adapter if `provider` is a connection; `notes` describe
+    differences between the model call and the definition; `spent` are calls of other models that
+    failed before, `failures` the reason of each failed attempt; `items` are the counts of a map. A
+    `reused` step was not executed: its output comes from a checkpoint, and it costs nothing.
+    `version` is its definition's, `prompts` are the registry prompts that it used; for `outer` see
+    `StepStarted`.
 
-    `summary` is the error without what it quotes, `public_name` the name without what a model has
-    made up; None where there is nothing of that kind. `failure_summaries` are those of `failures`.
+    `summary` is the error without quoted text, `public_name` the name without text from a model;
+    None if there is no such text. `failure_summaries` are those of `failures`.
     """
 
     index: int
@@ -222,7 +221,7 @@ class StepFinished:
 
     @property
     def usages(self) -> list[Usage | None]:
-        """Of all calls that the step made."""
+        """The usages of all calls that the step made."""
         return [self.usage, *(call.usage for call in self.spent)]
 
 
@@ -231,12 +230,12 @@ RunEndState = Literal["completed", "failed", "timed_out", "cancelled", "crashed"
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last message of a run; `output` with status ok, `error` with status error,
-    and `summary` as in `StepFinished`.
+    """The last message of a run; `output` with status ok, `error` with status error, and `summary`
+    as in `StepFinished`.
 
-    `agent` is what an agent's run brings besides: see `engine.agent_flow`. With status ok, `state`
-    is `completed`. A run whose steps did not come to an end, for no reason of its own, has crashed;
-    `cancelled_by` says who cancelled it.
+    `agent` contains additional results of an agent's run: see `engine.agent_flow`. With status ok,
+    `state` is `completed`. A run whose steps were interrupted by something outside the run has
+    crashed; `cancelled_by` names who cancelled it.
     """
 
     status: Literal["ok", "error"]

@@ -1,4 +1,4 @@
-"""Messages about runs that wait in a work pool, as `engine_protocol` has them."""
+"""Messages about runs that wait in a work pool, see `engine_protocol`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from promptops_flows.protocol.run_request import RunRequest
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """Have Prefect offer a run to the workers of its pool, as the flow run that the request names
-    where that still waits, or else as a new one. Harmless when repeated: of each `number` there is
-    one flow run. `lost` is a flow run whose worker is gone."""
+    """Put a run into its work pool, as the flow run that the request names if that still waits,
+    otherwise as a new one. Idempotent: there is one flow run per `number`. `lost` is a flow run
+    whose worker is gone."""
 
     run: RunRequest
     number: int = 1
@@ -20,8 +20,9 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """Prefect has the run. It is `cancelled` where somebody has cancelled it there, and `is_over`
-    where the flow run has ended otherwise before a worker had it, as when no container started."""
+    """The run is in Prefect. It is `cancelled` if somebody cancelled it there, and `is_over` if the
+    flow run ended in another way before a worker had it, for example because no container
+    started."""
 
     flow_run_id: str
     flow_run_url: str | None
@@ -31,7 +32,7 @@ class Enqueued:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Have Prefect offer a run no longer, which `by` has cancelled. Harmless when repeated."""
+    """Remove a run that `by` has cancelled from its work pool. Idempotent."""
 
     flow_run_id: str
     by: str

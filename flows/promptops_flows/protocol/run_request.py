@@ -1,4 +1,4 @@
-"""What a run is: all that executes it needs to know."""
+"""A run request: everything that is needed to execute a run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from promptops_providers.protocol import Completion, PromptVersion
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A step that has been completed, whole: another run of the same plan takes its output instead
-    of executing it.
+    """A completed step: another run of the same plan uses its output instead of executing the step.
 
-    `index` counts from 1; a checkpoint counts for the step of that place, name and type alone. Of
-    an agent's model step, `completion` is the answer with its tool calls. A `failed` output is the
-    error of a step in spite of which the run has gone on: of an agent's tool, which the model has
-    been told, or of a step with `continue_on_error`; a note says it without what it quotes.
+    `index` counts from 1; a checkpoint applies only to the step with the same index, name and type.
+    For an agent's model step, `completion` is the answer with its tool calls. A `failed` output is
+    the error of a step after which the run continued: of an agent's tool, whose error was sent to
+    the model, or of a step with `continue_on_error`; a note describes it without quoting.
     """
 
     index: int
@@ -32,26 +31,23 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A run to prepare, of a plan that the platform has checked. `variables` are as sent.
+    """A run to prepare, with a plan that the platform has checked. `variables` are unchanged.
 
-    `api_key` stays in memory: it is no part of the repr, of logs, or of what Prefect stores. It and
-    `base_url` are the caller's own, for the provider that a step names first; `connections` are
-    those that the workspace has stored.
-    `source` says what asked for the run; `version` is the definition's. `traceparent` is the
-    caller's span (W3C Trace Context), under which the run is traced.
+    `api_key` stays in memory: it isn't part of the repr, of logs, or of what Prefect stores. It and
+    `base_url` are the caller's own, for the first provider that a step names; `connections` are the
+    workspace's. `source` says what requested the run; `version` is the definition's. `traceparent`
+    is the caller's span (W3C Trace Context), the parent of the run's span.
 
-    `texts` says what may be stored of the run, by whomever; `prompt` is the one of the registry
-    that it uses.
+    `texts` says what may be stored of the run, in any place; `prompt` is the registry prompt that
+    it uses. With `stream` the models' text is sent while it arrives.
 
-    With `stream` the text of the models is sent as it comes.
-
-    In a `durable` run nothing that depends on a step begins before its checkpoint is stored; the
-    engine cancels it when the connection breaks, since somebody else takes it over. `checkpoints`
-    are those of an earlier attempt: their steps are not executed again. `flow_run_id` is a flow run
-    that exists in Prefect and is executed once more; without it a new one is created, and so it is
-    where Prefect does not have a `suspended` one any more. `page_url` is where the console shows
-    the run; `receiver` is where its deliveries go. `pool` is the work pool whose workers execute
-    the run; without one it is the platform's own engine.
+    In a `durable` run, steps begin only after the checkpoints of the steps that they depend on are
+    stored; the engine cancels it if the connection breaks, since another engine continues it.
+    `checkpoints` are those of an earlier attempt: their steps aren't executed again. `flow_run_id`
+    is an existing flow run that is executed again; without it a new one is created, also if Prefect
+    no longer has a `suspended` one. `page_url` is the run's page in the console; `receiver` is the
+    target of its deliveries. `pool` is the work pool whose workers execute the run; without one the
+    platform's own engine does.
     """
 
     run_id: str
@@ -80,7 +76,7 @@ class RunRequest:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What nobody may read anywhere."""
+        """Values that must never be shown."""
         keys = (self.api_key, *(connection.api_key for connection in self.connections))
         signing = self.receiver.secrets if self.receiver else ()
         return (*(key for key in keys if key), *signing)

@@ -1,7 +1,7 @@
-"""Dataclasses as JSON and back, by their type hints.
+"""Converts dataclasses to JSON and back, by their type hints.
 
-Written are all fields by name, and beside those of an action its `type`. Where a hint is a union of
-dataclasses, an object is the one that has exactly its fields.
+All fields are written by name; those of an action include its `type`. If a hint is a union of
+dataclasses, an object becomes the one that has exactly its fields.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 class ShapeError(ValueError):
-    """JSON that does not fit; the text never quotes values."""
+    """JSON that doesn't match the dataclass; the message never quotes values."""
 
 
 def fields_of(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, of one level; raises `TypeError` for anything else."""
+    """The fields of a dataclass, one level deep; raises `TypeError` for anything else."""
     fields = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
     return {"type": value.type, **fields} if isinstance(value, Action) else fields
 
@@ -62,7 +62,7 @@ def _value(where: str, hint: Any, value: Any) -> Any:
 
 
 def _shape(options: tuple[Any, ...], value: dict[str, Any]) -> type[Any] | None:
-    """Which dataclass the object is, if it is one."""
+    """The dataclass for the object, if there is one."""
     if Action in options:
         kind = value.pop("type", None)
         return ACTIONS.get(kind) if isinstance(kind, str) else None

@@ -1,8 +1,8 @@
-"""What platform and engine say about runs that wait for people.
+"""Messages between platform and engine about runs that wait for people.
 
-A run ends with `RunSuspended` where all that can be executed without a decision has been. It goes
-on as a request with checkpoints of the decided steps and the flow run that is suspended. Whoever
-watches the engine learns of those that somebody cancels in Prefect:
+A run ends with `RunSuspended` once all steps that don't need a decision have been executed. It
+continues with a new request that contains checkpoints of the decided steps and the suspended flow
+run. Watchers of the engine are notified of suspended runs that somebody cancels in Prefect:
 
     platform → engine          engine → platform
     Watch                      Watching, CancelPressed, ...
@@ -33,7 +33,7 @@ class RunSuspended:
 
 @dataclass(frozen=True, slots=True)
 class CancelPressed:
-    """Somebody has cancelled a suspended flow run in Prefect."""
+    """Somebody cancelled a suspended flow run in Prefect."""
 
     flow_run_id: str
 
@@ -48,7 +48,7 @@ class EndSuspended:
 
 @dataclass(frozen=True, slots=True)
 class SuspendedEnded:
-    """Prefect shows it so, or does not have the flow run."""
+    """Prefect shows it as cancelled, or doesn't have the flow run."""
 
 
 SuspensionMessage = CancelPressed | EndSuspended | SuspendedEnded

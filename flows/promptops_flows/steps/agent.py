@@ -23,7 +23,7 @@ from promptops_providers.protocol import PromptVersion
 @dataclass(frozen=True, slots=True)
 class RunAgent(Action):
     """Without `variables` the agent gets those of the run; `input` is the incoming text. `message`
-    is a template of the user's message, `subject` a template over the run's variables, for the
+    is a template for the user's message, `subject` a template over the run's variables, for the
     rollout of its prompt. `plan` is set before a run starts."""
 
     target: DefinitionTarget

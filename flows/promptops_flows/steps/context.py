@@ -1,4 +1,4 @@
-"""What a step works with, and what it brings."""
+"""What a step gets, and what it returns."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from promptops_providers.gateway import Credentials, ModelGateway, Target
 from promptops_providers.own_credentials import with_own
 from promptops_providers.protocol import SpentCall, Usage
 
-# What all steps of one run may produce together: the trace keeps and answers every output.
+# The limit for all outputs of one run together: they are kept in its trace and returned.
 MAX_RUN_CHARACTERS = 8 * MAX_TEXT_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
 class ItemCounts:
-    """Of a map. A failed item may have a default as its output."""
+    """The counts of a map. A failed item may have a default output."""
 
     total: int
     completed: int
@@ -29,7 +29,7 @@ class ItemCounts:
 
 
 class SubRuns(Protocol):
-    """Runs agents and workflows inside of a run."""
+    """Runs agents and workflows inside a run."""
 
     async def run(
         self, plan: Any, key: str, version: str, variables: Mapping[str, Any]
@@ -37,20 +37,20 @@ class SubRuns(Protocol):
         """Run the plan of an agent or a workflow to its end; raises `StepError`."""
 
     def muted(self) -> SubRuns:
-        """The same, whose steps are not reported one by one."""
+        """The same, but its steps aren't reported."""
 
 
 class Evaluates(Protocol):
     async def evaluate(self, kind: str, expression: str, scope: Scope) -> Any:
-        """The expression's value; raises `StepError`."""
+        """Return the expression's value; raises `StepError`."""
 
 
 class StepError(Exception):
-    """A step that failed; one sentence, which may still hold a secret of the run.
+    """A failed step; the message is one sentence, which may still contain a secret of the run.
 
-    `summary` is the sentence without what it quotes, of a vendor's words for instance; None where
-    it quotes nothing. `failed_call` is the model's error that made it fail. A `retryable` one may
-    succeed when it is tried again, after `retry_after` seconds where the other end says so.
+    `summary` is the message without quoted text, such as a vendor's error; None if it quotes
+    nothing. `failed_call` is the model error that caused the failure. A `retryable` step may
+    succeed if it is retried, after `retry_after` seconds if the server asked for a delay.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class StepError(Exception):
 
     @classmethod
     def of(cls, error: ProviderError) -> Self:
-        """A call of a model that failed."""
+        """The error of a failed model call."""
         return cls(
             error.sentence,
             error.summary,
@@ -84,8 +84,8 @@ class StepError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelAccess:
-    """`connections` are stored ones by the name of their provider. The caller's own `api_key` and
-    `base_url` are for the provider that a step names first."""
+    """`connections` are the workspace's, by the name of their provider. The caller's own `api_key`
+    and `base_url` apply to the first provider that a step names."""
 
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
@@ -97,7 +97,7 @@ class ModelAccess:
         return connection.kind if connection else provider
 
     def targets(self, choices: Iterable[ModelChoice]) -> list[Target]:
-        """What a step tries, in this order."""
+        """The targets that a step tries, in order."""
         first, *others = [self._target(choice) for choice in choices]
         return [with_own(first, self.api_key, self.base_url), *others]
 
@@ -119,8 +119,8 @@ class ModelAccess:
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What one step works with. `memory` is what it keeps from one attempt for the next; `receiver`
-    is where a delivery goes."""
+    """What one step needs. `memory` is kept between its attempts; `receiver` is the target of a
+    delivery."""
 
     access: ModelAccess
     gateway: ModelGateway = field(repr=False)
@@ -131,15 +131,15 @@ class StepContext:
     receiver: Receiver | None = field(default=None, repr=False)
 
     def for_items(self) -> StepContext:
-        """For the many actions of one step."""
+        """The context for the many actions of one step."""
         return replace(self, sub_runs=self.sub_runs.muted())
 
 
 @dataclass(frozen=True, slots=True)
 class StepOutput:
-    """`value` is the JSON of a structured output, whose text `text` is. A `cached` one was made by
-    an earlier run. `side` is what a branch took, or the decision of an approval; a `failed` one is
-    the default of an item of a map."""
+    """`value` is the JSON of a structured output, and `text` its text. A `cached` output was
+    created by an earlier run. `side` is the side that a branch took, or the decision of an
+    approval; a `failed` output is the default of a map's item."""
 
     text: str
     provider: str | None = None
@@ -156,5 +156,5 @@ class StepOutput:
 
     @property
     def readable(self) -> Any:
-        """What templates read."""
+        """The value that templates read."""
         return self.text if self.value is None else self.value

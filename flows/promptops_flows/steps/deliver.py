@@ -27,8 +27,8 @@ _GONE = 410
 
 @dataclass(frozen=True, slots=True)
 class Deliver(Action):
-    """`message_id` is the same for all attempts, and when the message is sent again later: by it a
-    receiver recognizes a repeat. `body` is sent as it is."""
+    """`message_id` is the same for all attempts and for later repeats, so that a receiver
+    recognizes repeats. `body` is sent unchanged."""
 
     message_id: str
     body: str
@@ -44,7 +44,8 @@ class Deliver(Action):
         if receiver is None:
             raise StepError("the delivery has no receiver any more; its trigger was changed")
         body = self.body.encode()
-        # Signed anew each time: a receiver refuses what is older than some minutes.
+        # Signed again for each attempt: receivers reject signatures that are older than some
+        # minutes.
         headers = signed_headers(receiver.secrets, self.message_id, int(time.time()), body)
         request = httpx.Request(
             "POST",
@@ -58,7 +59,7 @@ class Deliver(Action):
 
 
 async def _sent(request: httpx.Request, context: StepContext) -> tuple[int, str]:
-    """Status and text of the answer. The errors name the host alone: the rest of a URL may be a
+    """Status and text of the response. Errors name only the host: the rest of a URL may be a
     secret."""
     host = request.url.host
     try:

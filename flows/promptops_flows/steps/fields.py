@@ -175,7 +175,7 @@ class Fields:
         return seconds
 
     def value(self, field: str, default: Any = None) -> Any:
-        """The field's JSON, whatever it is; `default` when it is missing or null."""
+        """The field's JSON value; `default` if it is missing or null."""
         self._read.add(field)
         value = self._fields.get(field)
         return default if value is None else value
@@ -185,7 +185,7 @@ class Fields:
         return self.value(field) is not None
 
     def unknown(self) -> list[str]:
-        """A sentence for each field that nobody has read."""
+        """A sentence for each field that wasn't read."""
         own = [
             f"{self._where}: field '{shown(name)}' is unknown and has no effect"
             for name in self._fields
@@ -200,13 +200,13 @@ class Fields:
         return inner
 
     def error(self, field: str, complaint: str) -> DefinitionError:
-        """What is wrong with the field, as an error to raise."""
+        """An error for the field, to raise."""
         sentence = f"{self._where}: {field} {complaint}"
         return DefinitionError(sentence, step=self._step, field=self._inside or field)
 
 
 def read_duration(value: object) -> float | None:
-    """Seconds, of a number of them or a text such as `2m`; None for anything else."""
+    """The seconds in a number or in a text such as `2m`; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
@@ -214,7 +214,7 @@ def read_duration(value: object) -> float | None:
 
 
 def described(value: object) -> str:
-    """What kind of JSON the value is."""
+    """The JSON type of the value, in words."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -227,6 +227,6 @@ def described(value: object) -> str:
 
 
 def shown(text: str) -> str:
-    """A value as a sentence may quote it: on one line, printable, cut."""
+    """The value for a quotation in a message: on one line, printable, shortened."""
     cut = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
     return "".join(character if character.isprintable() else "\ufffd" for character in cut)

@@ -120,7 +120,7 @@ async def call_tool(
     turns = turns or Turns()
     wrong = await turns.compare(findings, tool.parameters, dict(arguments))
     if wrong:
-        raise ToolError("the arguments don't fit the tool's schema", "; ".join(wrong))
+        raise ToolError("the arguments don't match the tool's schema", "; ".join(wrong))
     try:
         request = _request(tool, arguments)
         async with asyncio.timeout(tool.timeout_seconds), client.send(request) as response:

@@ -129,7 +129,7 @@ class CallModel(Action):
         answer = await self._ask(request, context)
         if self.output_schema is None:
             return _output(answer)
-        return await self._fitting(self.output_schema, request, answer, context)
+        return await self._matching_output(self.output_schema, request, answer, context)
 
     def _messages(self, scope: Scope) -> tuple[Message, ...]:
         system = rendered(self.system, scope)
@@ -146,7 +146,7 @@ class CallModel(Action):
         except ProviderError as error:
             raise StepError.of(error) from error
 
-    async def _fitting(
+    async def _matching_output(
         self,
         schema: Mapping[str, Any],
         request: CompletionRequest,

@@ -1,4 +1,4 @@
-"""Which model a step asks and over which connection it is reached, and where webhooks go."""
+"""Which model a step calls, over which connection, and where webhooks are sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptops_providers.gateway import Target
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """`model` is empty when the provider's default is meant."""
+    """An empty `model` is the provider's default."""
 
     provider: str
     model: str
@@ -19,8 +19,8 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How steps that name this `provider` reach it. `kind` is the gateway's adapter; an empty
-    `model` is that adapter's default. The key stays in memory: it is no part of the repr, of logs,
+    """The connection of steps that name this `provider`. `kind` is the gateway's adapter; an empty
+    `model` is that adapter's default. The key stays in memory: it isn't part of the repr, of logs,
     or of what Prefect stores."""
 
     provider: str
@@ -34,7 +34,7 @@ class Connection:
 
     @classmethod
     def of(cls, target: Target) -> Self:
-        """The connection that resolved to this target."""
+        """The connection for a resolved target."""
         credentials = target.credentials
         return cls(
             target.provider,
@@ -50,8 +50,8 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Where a webhook is delivered, and the secrets that sign it, the newest first. It stays in
-    memory: it is no part of the repr, of logs, or of what Prefect stores."""
+    """The address for a webhook, and the secrets that sign it, newest first. It stays in memory: it
+    isn't part of the repr, of logs, or of what Prefect stores."""
 
     url: str = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)

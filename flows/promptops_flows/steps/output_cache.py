@@ -1,7 +1,7 @@
-"""Outputs of steps that say how long theirs may be used again.
+"""Caches outputs of steps that allow it, for the duration that they specify.
 
-They are kept in the memory of the engine and nowhere else: texts of runs don't lie unsealed in any
-storage. A restart empties it.
+The cache exists only in the engine's memory, so that texts of runs aren't stored unencrypted. A
+restart empties it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_CHARACTERS = 32 * 1024 * 1024
 
 
 class OutputCache:
-    """The least recently used outputs go first when they grow too long together."""
+    """Evicts the least recently used outputs when their total length exceeds the limit."""
 
     def __init__(
         self, max_characters: int = MAX_CHARACTERS, clock: Callable[[], float] = time.monotonic
@@ -30,7 +30,7 @@ class OutputCache:
         self._outputs: OrderedDict[str, tuple[float, StepOutput]] = OrderedDict()
 
     def get(self, key: str) -> StepOutput | None:
-        """The output, unless its time is over."""
+        """The output, unless it has expired."""
         entry = self._outputs.get(key)
         if entry is None:
             return None
@@ -41,7 +41,7 @@ class OutputCache:
         return entry[1]
 
     def put(self, key: str, output: StepOutput, seconds: float) -> None:
-        """Keep the output for so long."""
+        """Cache the output for `seconds`."""
         self._drop(key)
         self._outputs[key] = (self._clock() + seconds, output)
         self._characters += _size(output)
@@ -55,7 +55,7 @@ class OutputCache:
 
 
 def cache_key(*parts: Any) -> str:
-    """A digest of JSON and of what has a repr that says all."""
+    """A digest of JSON values and of objects whose repr is complete."""
     text = json.dumps(parts, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What a run executes, settled before it starts: a workflow's steps, or an agent."""
+"""What a run executes, resolved before it starts: a workflow's steps, or an agent."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from promptops_providers.protocol import Message, PromptVersion
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPlan:
-    """`is_list` says that each step runs after the one before and takes its output; then names may
-    be empty or stand twice. `output` is a template for the result; without one it is the output of
-    the last step. `defaults`, `input_schema` and `strict` settle the variables of a run as a
-    step; those of a run that a caller starts are settled before."""
+    """`is_list` says that each step runs after the previous one and gets its output; names may then
+    be empty or repeated. `output` is a template for the result; without it the result is the output
+    of the last step. `defaults`, `input_schema` and `strict` apply to the variables of an inner
+    run; a caller's variables are checked before the run starts."""
 
     steps: tuple[Step, ...]
     is_list: bool = True
@@ -40,7 +40,7 @@ class WorkflowPlan:
 
     @property
     def prompts(self) -> tuple[PromptVersion, ...]:
-        """The prompts of the registry that the steps use, each once."""
+        """The registry prompts that the steps use, without duplicates."""
         prompts = (prompt for step in self.steps for prompt in step.action.prompts)
         return tuple(dict.fromkeys(prompts))
 
@@ -49,11 +49,11 @@ class WorkflowPlan:
 class AgentPlan:
     """One run of an agent.
 
-    `prompt` are the messages of a chat prompt (`promptops_flows.templates.chat_messages`); a text
-    prompt is one of role `user`. `history` is what the model sees of the conversation so far.
-    With a `user_message` the prompt stands before the history, and a text prompt is the system's
-    message; without one, the text prompt is the user's turn itself. `used_prompt` is where the
-    prompt comes from, if that is the registry.
+    `prompt` contains the messages of a chat prompt (`promptops_flows.templates.chat_messages`); a
+    text prompt is one message with role `user`. `history` is the part of the conversation that is
+    sent to the model. With a `user_message` the prompt precedes the history, and a text prompt is
+    the system message; without one, the text prompt is the user's message. `used_prompt` is the
+    prompt's version if it comes from the registry.
     """
 
     prompt: tuple[RawMessage, ...]

@@ -1,4 +1,4 @@
-"""How a step is executed, whatever it does: retries, time-out, cache, what follows a failure."""
+"""How steps of all kinds are executed: retries, timeout, cache, and what follows a failure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MAX_KEY_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class StepPolicy:
-    """`default` is the output of a step that failed, where the run goes on. Steps of a workspace
-    with the same `concurrency` key run at most `slots` at a time."""
+    """`default` is the output of a failed step if the run continues. At most `slots` steps with the
+    same `concurrency` key run at a time in a workspace."""
 
     retries: int = 0
     timeout_seconds: float | None = None
@@ -30,7 +30,7 @@ class StepPolicy:
 
     @staticmethod
     def fields() -> dict[str, Schema]:
-        """The schemas of the fields that are read."""
+        """The schemas of the fields that `parse` reads."""
         return {
             "retries": integer(0, MAX_RETRIES),
             "timeout": duration(MAX_TIMEOUT_SECONDS),
@@ -61,7 +61,7 @@ ORDINARY = StepPolicy()
 
 
 def _slots(fields: Fields) -> tuple[str, int]:
-    """Of `key` or `key:3`."""
+    """Split `key` or `key:3`."""
     text = fields.text("concurrency", MAX_KEY_CHARACTERS)
     key, colon, number = text.rpartition(":")
     if not colon:

@@ -1,4 +1,4 @@
-"""All kinds of steps. A new kind is a file beside this one and a line here."""
+"""All kinds of steps. To add a kind, add a file to this folder and a line here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ACTIONS: Mapping[str, type[Action]] = {
         Deliver,
     )
 }
-# Kinds that no definition names: the platform's own runs are made of them.
+# Kinds that definitions can't use: the platform's own runs consist of them.
 INTERNAL_TYPES = (Deliver.type,)
 STEP_TYPES = tuple(name for name in ACTIONS if name not in INTERNAL_TYPES)
 MAPPED_TYPES = tuple(name for name in STEP_TYPES if name not in NOT_MAPPED)
@@ -44,8 +44,8 @@ MAPPED_TYPES = tuple(name for name in STEP_TYPES if name not in NOT_MAPPED)
 
 @dataclass(frozen=True, slots=True)
 class ParsedStep:
-    """A step that is not connected yet. `needs` is None where the step does not say what it needs;
-    `unknown` are sentences about fields without effect."""
+    """A step before its references are resolved. `needs` is None if the step doesn't have the
+    field; `unknown` are sentences about fields without effect."""
 
     step: Step
     needs: tuple[str, ...] | None
@@ -53,7 +53,7 @@ class ParsedStep:
 
 
 def parse_step(item: object, index: int, providers: tuple[str, ...]) -> ParsedStep:
-    """The step in decoded JSON, whose place counts from 1; raises `DefinitionError`."""
+    """Parse a step from decoded JSON; its position counts from 1; raises `DefinitionError`."""
     if not isinstance(item, dict):
         raise DefinitionError(
             f"step {index} is {described(item)}, give an object with name and type", step=index - 1
@@ -66,12 +66,12 @@ def parse_step(item: object, index: int, providers: tuple[str, ...]) -> ParsedSt
 
 
 def parse_action(fields: Fields, context: ParseContext) -> Action:
-    """What the step does; raises `DefinitionError`."""
+    """Parse the step's action; raises `DefinitionError`."""
     return ACTIONS[fields.choice("type", STEP_TYPES)].parse(fields, context)
 
 
 def step_schema(kind: str, mapped_step: Schema) -> Schema:
-    """JSON Schema of a step of this kind; `mapped_step` is that of the step of a map."""
+    """JSON Schema of a step of this kind; `mapped_step` is the schema for the step of a map."""
     schema = ACTIONS[kind].schema
     policy = StepPolicy.fields()
     for name in schema.without_effect:

@@ -13,7 +13,7 @@ from promptops_providers.gateway import ModelGateway
 
 @dataclass(frozen=True, slots=True)
 class StepServices:
-    """For the life of the engine."""
+    """Created once for the lifetime of the engine."""
 
     gateway: ModelGateway
     http: ToolClient

@@ -1,4 +1,5 @@
-"""Steps with the same concurrency key run a few at a time, in all runs of the engine."""
+"""Limits how many steps with the same concurrency key run at a time, across all runs of the
+engine."""
 
 from __future__ import annotations
 
@@ -7,20 +8,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
-# What steps around this one have: an inner run that waited for it would wait for ever.
+# The keys that the steps around this one occupy: an inner run that waited for them would wait for
+# ever.
 _held: ContextVar[frozenset[str]] = ContextVar("held", default=frozenset())
 
 
 class Slots:
-    """The places of each key that is in use."""
+    """The slots of each key that is in use."""
 
     def __init__(self) -> None:
         self._running: dict[str, int] = {}
         self._freed = asyncio.Condition()
 
     @asynccontextmanager
-    async def hold(self, key: str, slots: int) -> AsyncIterator[None]:
-        """Wait until fewer than `slots` steps with the key run; an empty key waits for nobody."""
+    async def occupy(self, key: str, slots: int) -> AsyncIterator[None]:
+        """Wait until fewer than `slots` steps with the key run; an empty key has no limit."""
         if not key or key in _held.get():
             yield
             return

@@ -1,4 +1,4 @@
-"""What many outputs cost together."""
+"""The total cost of many outputs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from promptops_providers.protocol import SpentCall, Usage
 
 
 def total_spent(outputs: Iterable[StepOutput], access: ModelAccess) -> tuple[SpentCall, ...]:
-    """All their calls, those of each model as one."""
+    """All calls of the outputs, summed up per model."""
     calls = [call for output in outputs for call in calls_of(output, access)]
     return merged(calls)
 
 
 def calls_of(output: StepOutput, access: ModelAccess) -> list[SpentCall]:
-    """The calls behind one output."""
+    """The calls of one output."""
     calls = list(output.spent)
     if output.usage is not None and output.provider is not None:
         kind = access.kind_of(output.provider)
@@ -24,7 +24,7 @@ def calls_of(output: StepOutput, access: ModelAccess) -> list[SpentCall]:
 
 
 def merged(calls: Iterable[SpentCall]) -> tuple[SpentCall, ...]:
-    """The calls of each model as one."""
+    """The calls, summed up per model."""
     sums: dict[tuple[str, str, str], Usage] = {}
     for call in calls:
         key = (call.provider, call.kind, call.model)

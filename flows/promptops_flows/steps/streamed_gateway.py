@@ -1,4 +1,4 @@
-"""A gateway whose models' texts are passed on as they come, without secrets."""
+"""A gateway that passes on the models' text while it arrives, with secrets redacted."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from promptops_providers.answers.redaction import Redactor
 from promptops_providers.gateway import ModelGateway, Target
 from promptops_providers.protocol import Completion, CompletionRequest, StreamEnd, StreamEvent
 
-Tell = Callable[[str, int], None]
+SendText = Callable[[str, int], None]
 
 
 class StreamedGateway:
-    """For one step. `tell` gets each piece of the text, never an empty one, and which of the step's
-    calls it belongs to, counted from 1: a step asks again after an answer of no use."""
+    """For one step. `send_text` is called with each piece of text, never an empty one, and the
+    number of the step's call that it belongs to, counted from 1: a step calls the model again after
+    an unusable answer."""
 
-    def __init__(self, gateway: ModelGateway, redact: Redactor, tell: Tell) -> None:
+    def __init__(self, gateway: ModelGateway, redact: Redactor, send_text: SendText) -> None:
         self._gateway = gateway
         self._redact = redact
-        self._tell = tell
+        self._send_text = send_text
         self._calls = 0
 
     async def complete(self, request: CompletionRequest, targets: Sequence[Target]) -> Completion:
-        """The whole answer; raises `ProviderError`, or `StepError` where it grows too long."""
+        """The whole answer; raises `ProviderError`, or `StepError` if it exceeds the limit."""
         self._calls += 1
         characters, waiting = 0, ""
         async with aclosing(self._gateway.stream(request, targets)) as events:
@@ -46,9 +47,9 @@ class StreamedGateway:
     def stream(
         self, request: CompletionRequest, targets: Sequence[Target]
     ) -> AsyncGenerator[StreamEvent, None]:
-        """As the gateway itself."""
+        """Like the gateway's own method."""
         return self._gateway.stream(request, targets)
 
     def _pass_on(self, text: str) -> None:
         if text:
-            self._tell(text, self._calls)
+            self._send_text(text, self._calls)

@@ -1,4 +1,4 @@
-"""A model's text as the JSON that a schema wants."""
+"""Extracts JSON that matches a schema from a model's text."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from promptops_flows.json_schemas import findings
 from promptops_flows.templates.bounded import MAX_TEXT_CHARACTERS
 
-# Models like to wrap JSON as they would for a reader.
+# Models often wrap JSON in a Markdown code block.
 _FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
 _THOUGHTS_END = re.compile(r"</think(?:ing)?>")
 _THOUGHTS_BEGIN = re.compile(r"<think(?:ing)?>")
 _OPENING = re.compile(r"[{\[]")
-# Each try may read the text to its end.
+# Each attempt may read the text to its end.
 _MOST_TRIES = 20
 
 
 class UnfitAnswerError(ValueError):
-    """The text is not what the schema wants; says what is wrong with it."""
+    """The text contains no JSON that matches the schema; the message says why."""
 
 
 def parse_structured(schema: Mapping[str, Any], text: str) -> Any:
@@ -30,11 +30,11 @@ def parse_structured(schema: Mapping[str, Any], text: str) -> Any:
     try:
         value = _read(text)
     except (ValueError, RecursionError) as error:
-        fitting = _fitting_values(schema, _without_thoughts(text))
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            raise UnfitAnswerError("it holds more than one JSON value that fits") from error
+        matching = _matching_values(schema, _without_thoughts(text))
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            raise UnfitAnswerError("it contains more than one JSON value that matches") from error
         raise UnfitAnswerError(f"it is not JSON ({error})") from error
     wrong = findings(schema, value)
     if wrong:
@@ -43,9 +43,9 @@ def parse_structured(schema: Mapping[str, Any], text: str) -> Any:
 
 
 def repair_request(schema: Mapping[str, Any], problem: str) -> str:
-    """What asks the model for another answer."""
+    """The message that asks the model for a corrected answer."""
     return (
-        f"Your answer does not fit the JSON Schema that it must follow: {problem}.\n"
+        f"Your answer does not match the JSON Schema that it must follow: {problem}.\n"
         "Answer again with nothing but the corrected JSON. The schema is:\n"
         f"{json.dumps(schema, ensure_ascii=False)}"
     )
@@ -57,23 +57,23 @@ def _read(text: str) -> Any:
 
 
 def _without_thoughts(text: str) -> str:
-    """The text after the thoughts; their beginning stands in the prompt of some models."""
+    """The text after the model's thoughts; their opening tag may be part of the prompt."""
     answer = _THOUGHTS_END.split(text)[-1]
     begun = _THOUGHTS_BEGIN.search(answer)
     return answer[: begun.start()] if begun else answer
 
 
-def _fitting_values(schema: Mapping[str, Any], text: str) -> list[Any]:
-    """The different objects and lists within prose that fit the schema."""
+def _matching_values(schema: Mapping[str, Any], text: str) -> list[Any]:
+    """The distinct objects and lists in prose that match the schema."""
     try:
         values = [_read(text)]
     except (ValueError, RecursionError):
         values = _values_within(text)
-    fitting: list[Any] = []
+    matching: list[Any] = []
     for value in values:
-        if value not in fitting and not findings(schema, value):
-            fitting.append(value)
-    return fitting
+        if value not in matching and not findings(schema, value):
+            matching.append(value)
+    return matching
 
 
 def _values_within(text: str) -> list[Any]:
@@ -89,7 +89,7 @@ def _values_within(text: str) -> list[Any]:
             values.append(value)
         except json.JSONDecodeError as error:
             if not _is_prose(text, opening.end(), error):
-                # Parts of a value that broke off, or is damaged, are no answer.
+                # Parts of an incomplete or invalid value don't count.
                 break
             at = opening.end()
         except (ValueError, RecursionError):
@@ -98,7 +98,7 @@ def _values_within(text: str) -> list[Any]:
 
 
 def _is_prose(text: str, after: int, error: json.JSONDecodeError) -> bool:
-    """Whether a bracket begins no JSON at all, as in `{name}`."""
+    """Whether a bracket doesn't begin JSON, as in `{name}`."""
     return not text[after : error.pos].strip() and not error.msg.startswith("Unterminated")
 
 

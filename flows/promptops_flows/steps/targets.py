@@ -1,4 +1,4 @@
-"""What of the registry a step uses: an agent, a workflow, a prompt."""
+"""The registry resources that a step uses: an agent, a workflow, a prompt."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MAX_SUBJECT_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DefinitionTarget:
-    """By key, and a version or an environment; without either it is what is served. Before a run
-    starts, `version` becomes the one that it uses."""
+    """A key, with a version or an environment; without either, the served version is used. Before a
+    run starts, `version` is set to the version that it uses."""
 
     key: str
     version: str = ""
@@ -24,7 +24,7 @@ class DefinitionTarget:
 
     @staticmethod
     def fields() -> dict[str, Schema]:
-        """The schemas of the fields that are read."""
+        """The schemas of the fields that `parse` reads."""
         return {
             "key": needed_text(MAX_KEY_CHARACTERS),
             "version": VERSION,
@@ -36,20 +36,21 @@ class DefinitionTarget:
         """Raises `DefinitionError`."""
         key = fields.text("key", MAX_KEY_CHARACTERS).strip()
         if not key:
-            raise fields.error("key", "is missing, give the key of the one to run")
+            raise fields.error("key", "is missing, give the key of an agent or a workflow")
         version = _version(fields)
         if version and not (version.isascii() and version.isdigit() and len(version) < 10):
             raise fields.error("version", f"'{shown(version)}' is not the number of a version")
         env = fields.text("env", MAX_KEY_CHARACTERS).strip()
         if version and env:
-            raise fields.error("env", "stands beside a version; give one of the two")
+            raise fields.error("env", "can't be combined with version; give one of the two")
         return cls(key, version, env)
 
 
 @dataclass(frozen=True, slots=True)
 class PromptTarget:
-    """By key and environment, and a version or a `subject` for rollouts, which is a template over
-    the run's variables. Before a run starts, `version` and `variant` become those that it uses."""
+    """A key and an environment, with a version or with a `subject` for rollouts, which is a
+    template over the run's variables. Before a run starts, `version` and `variant` are set to those
+    that it uses."""
 
     key: str
     env: str = ""
@@ -59,12 +60,12 @@ class PromptTarget:
 
     @property
     def used(self) -> PromptVersion:
-        """What a run uses."""
+        """The prompt version that a run uses."""
         return PromptVersion(self.key, self.env, self.version, self.variant or None)
 
     @staticmethod
     def schema() -> Schema:
-        """Of the object with the fields that are read."""
+        """The schema of the object with the fields that `parse` reads."""
         return {
             "type": ["object", "null"],
             "required": ["key"],
@@ -86,18 +87,18 @@ class PromptTarget:
             raise fields.error("key", "is missing, give the key of a prompt")
         version, subject = _version(fields), fields.text("subject", MAX_SUBJECT_CHARACTERS)
         if version and subject:
-            raise fields.error("subject", "has no effect beside a version; give one of the two")
+            raise fields.error("subject", "can't be combined with version; give one of the two")
         env = fields.text("env", MAX_KEY_CHARACTERS).strip()
         return cls(key, env, version, subject)
 
 
 def version_number(version: str) -> int | None:
-    """Of a definition, whose versions are numbers."""
+    """The number of a definition's version."""
     return int(version) if version else None
 
 
 def _version(fields: Fields) -> str:
-    """Numbers count as well: a definition's versions are numbers."""
+    """Accepts numbers as well, because the versions of definitions are numbers."""
     value: Any = fields.value("version")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

@@ -1,4 +1,5 @@
-"""Headers that a definition may send: none that carries a secret, none of the connection itself."""
+"""Headers that a definition may contain: none with secrets, and none that the connection sets
+itself."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ MOST_HEADERS = 20
 LONGEST_HEADER = 2_000
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
-# What belongs to the connection, or is settled by the request itself.
+# Set by the connection or the request itself.
 SETTLED_HEADERS = frozenset(
     {
         "accept-encoding",
@@ -26,14 +27,14 @@ SETTLED_HEADERS = frozenset(
         "upgrade",
     }
 )
-# Names under which keys travel: everybody who may read the definition could read them.
+# Header names for keys, which everybody who may read the definition could read.
 TELLING = re.compile(
     r"auth(?!ors?\b)|token|secret|password|passwd|api-?key|cookie|credential|signature"
 )
 
 
 class HeaderError(ValueError):
-    """A header that can't be sent; one sentence."""
+    """A header that can't be sent; the message is one sentence."""
 
 
 def check_headers(headers: Mapping[str, object]) -> None:
@@ -48,7 +49,7 @@ def check_headers(headers: Mapping[str, object]) -> None:
         if not HEADER_VALUE.fullmatch(text):
             raise HeaderError(f"the value of {name!r} must be printable ASCII on one line")
         if name.lower() in lowered:
-            raise HeaderError(f"{name!r} stands twice, in upper and lower case; keep one")
+            raise HeaderError(f"{name!r} occurs twice, in upper and lower case; keep one")
         lowered.add(name.lower())
 
 

@@ -16,16 +16,17 @@ _DOTS = ("", ".", "..")
 
 
 class ToolUrlError(ValueError):
-    """A template that can't be used, or a URL that the arguments don't allow; says what to do."""
+    """An invalid template, or a URL that the arguments make invalid; the message says what to
+    do."""
 
 
 def check_url(template: str, parameters: Mapping[str, Any]) -> None:
-    """Raises `ToolUrlError` unless the arguments of this schema always make a whole URL of it."""
+    """Raises `ToolUrlError` unless all arguments that the schema allows result in a whole URL."""
     plain = _PLACEHOLDER.sub("x", template)
     if "{{" in plain or "}}" in plain:
-        raise ToolUrlError("has braces that hold no name; write {{argument}}")
+        raise ToolUrlError("has braces without a name; write {{argument}}")
     if _REFUSED.search(plain):
-        raise ToolUrlError("holds a blank, a backslash or a control character; encode it with %")
+        raise ToolUrlError("contains a space, a backslash or a control character; encode it with %")
     try:
         parts = urlsplit(plain)
         host, _ = parts.hostname, parts.port
@@ -34,28 +35,30 @@ def check_url(template: str, parameters: Mapping[str, Any]) -> None:
     if parts.scheme not in ("http", "https") or not host:
         raise ToolUrlError("must begin with http:// or https:// and a host")
     if parts.username is not None or parts.password is not None:
-        raise ToolUrlError("holds a login, which everybody could read; leave it out")
+        raise ToolUrlError(
+            "contains a user name or password, which everybody could read; leave it out"
+        )
     if "#" in plain:
         raise ToolUrlError("has a fragment, which is never sent; leave out the # and what follows")
     _check_placeholders(template, parameters)
 
 
 def placeholders(template: str) -> frozenset[str]:
-    """Names of the arguments that stand in the template."""
+    """The names of the arguments in the template."""
     return frozenset(_PLACEHOLDER.findall(template))
 
 
 def fill_url(template: str, arguments: Mapping[str, Any]) -> str:
-    """The template with the arguments, percent-encoded, so that none of them can add to the path's
-    folders, to the query's fields, or lead anywhere else. Raises `ToolUrlError`."""
+    """The template with percent-encoded arguments, so that none of them can add path segments or
+    query fields, or change the target. Raises `ToolUrlError`."""
     path, mark, query = template.partition("?")
     authority_end = _authority_end(path)
     filled = _filled(path[authority_end:], arguments)
     for segment, pattern in zip(filled.split("/"), path[authority_end:].split("/"), strict=True):
         if segment in _DOTS and _PLACEHOLDER.search(pattern):
             raise ToolUrlError(
-                f"the arguments make a part of the URL's path {segment!r}, which names another "
-                "place; give them a value"
+                f"the arguments result in the URL path segment {segment!r}, which changes its "
+                "target; give them a value"
             )
     return path[:authority_end] + filled + mark + _filled(query, arguments)
 
@@ -81,7 +84,7 @@ def _check_placeholders(template: str, parameters: Mapping[str, Any]) -> None:
 
 
 def _authority_end(path: str) -> int:
-    """Where the path begins, after scheme and host."""
+    """The position where the path begins, after scheme and host."""
     slash = path.find("/", path.find("://") + 3)
     return len(path) if slash < 0 else slash
 
@@ -95,10 +98,10 @@ def _encoded(value: Any) -> str:
 
 
 def value_text(value: Any) -> str:
-    """An argument as a text: as it is, a number's digits, anything else as JSON."""
+    """An argument as text: a text unchanged, a number's digits, anything else as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        # Exact, where a template rounds: it may be an id.
+        # Exact, while a template rounds: the number may be an id.
         return str(value)
     return number_text(value) if isinstance(value, float) else json_text(value)

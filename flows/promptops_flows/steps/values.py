@@ -11,7 +11,7 @@ from promptops_flows.templates.references import MissingOutputError, Scope, only
 
 
 def value_templates(field: str, value: Any) -> Iterable[Template]:
-    """All texts in the value."""
+    """The templates of all texts in the value."""
     if isinstance(value, str):
         yield Template(field, value)
     elif isinstance(value, Mapping):
@@ -23,8 +23,8 @@ def value_templates(field: str, value: Any) -> Iterable[Template]:
 
 
 def rendered_value(value: Any, scope: Scope) -> Any:
-    """The value with its texts rendered; a text that is one placeholder becomes what that stands
-    for, of whatever type. Raises `StepError`."""
+    """The value with its texts rendered. A text that consists of one placeholder is replaced by the
+    placeholder's value, of any type. Raises `StepError`."""
     if isinstance(value, str):
         name = only_name(value)
         try:

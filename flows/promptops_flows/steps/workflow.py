@@ -21,8 +21,8 @@ from promptops_providers.protocol import PromptVersion
 
 @dataclass(frozen=True, slots=True)
 class RunWorkflow(Action):
-    """Without `variables` it gets those of the run; `input` is the incoming text. `plan` is set
-    before a run starts."""
+    """Without `variables` the workflow gets those of the run; `input` is the incoming text. `plan`
+    is set before a run starts."""
 
     target: DefinitionTarget
     variables: Mapping[str, Any] | None = None

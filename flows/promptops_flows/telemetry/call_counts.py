@@ -1,4 +1,4 @@
-"""How often models were called by this process, and how that went."""
+"""Counts the model calls of this process and their outcomes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OTHER = "other"
 
 class CallCounts:
     """Counts by the kind of provider and by outcome, which is `ok`, `abandoned` or an error's code;
-    fallbacks by the provider and the error that led to them. Observes a gateway."""
+    fallbacks by the provider and the error that caused them. Observes a gateway."""
 
     def __init__(self) -> None:
         self.calls: Counter[tuple[str, str]] = Counter()
@@ -31,7 +31,7 @@ class CallCounts:
 
 
 def listed(counts: Counter[tuple[str, str]]) -> list[list[Any]]:
-    """The counts as JSON can hold them."""
+    """The counts as JSON lists."""
     return [[provider, outcome, count] for (provider, outcome), count in counts.items()]
 
 
@@ -54,6 +54,6 @@ class _CountedCall:
 
 
 def _kind(target: Target) -> str:
-    """One of few: a connection may bear any name."""
+    """One of a few names: a connection may have any name."""
     kind = target.kind or target.provider
     return kind if kind in PROVIDER_NAMES else _OTHER

@@ -1,8 +1,8 @@
-"""What may be stored of a run's texts: all, none, or all but what looks like personal data.
+"""What may be stored of a run's texts: all, none, or all except what looks like personal data.
 
-The policy is data: it travels with a run to the engine, so that Prefect and the logs keep no more
-of the run than the run log does. The patterns are RE2's, which takes time in proportion to the
-text, whatever pattern and text are.
+The policy is data: it is sent to the engine with a run, so that Prefect and the logs store no more
+of the run than the run log does. The patterns are RE2's, which takes time proportional to the text
+for any pattern and text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Rule = tuple[Any, str, Check | None]
 
 
 def _luhn(text: str) -> bool:
-    """Whether the digits end with the check digit of a payment card (ISO/IEC 7812-1, annex B)."""
+    """Whether the last digit is the check digit of a payment card (ISO/IEC 7812-1, annex B)."""
     digits = [int(character) for character in text if character.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
@@ -38,13 +38,13 @@ def _iban(text: str) -> bool:
     return int("".join(str(int(digit, 36)) for digit in code[4:] + code[:4])) % 97 == 1
 
 
-# Where a word begins; within JSON, a line break before it ends with a letter.
+# The beginning of a word; in JSON, a line break before it ends with a letter.
 _START = r"(?:\b|\\[bfnrt])"
 
-# By name, in the order in which they are applied.
+# By name, in the order of application.
 KINDS: dict[str, tuple[str, Check | None]] = {
     "secret": (
-        # In any case: a step may have changed it.
+        # In any case: a step may have changed the case.
         _START + r"(?i:sk|pk|rk|ghp|gho|ghu|ghs|ghr|glpat|xox[abprs]|hf|gsk|github_pat|npm|pypi)"
         r"[-_][A-Za-z0-9_-]{16,}|" + _START + r"(?:AKIA|ASIA)[0-9A-Z]{16}\b"
         r"|" + _START + r"AIza[0-9A-Za-z_-]{30,}"
@@ -71,7 +71,7 @@ KINDS: dict[str, tuple[str, Check | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class TextPolicy:
-    """`kinds` are names of `KINDS`, `patterns` those of an operator, both checked by `checked`."""
+    """`kinds` are names of `KINDS`, `patterns` are the operator's, both validated by `checked`."""
 
     texts: Literal["full", "none"] = "full"
     kinds: tuple[str, ...] = ()
@@ -84,19 +84,19 @@ class TextPolicy:
 
     @property
     def keeps_everything(self) -> bool:
-        """Whether texts are stored as they are."""
+        """Whether texts are stored unchanged."""
         return self.keeps_texts and not self.kinds and not self.patterns
 
     def redact(self, text: str) -> str:
-        """A text that is stored in any case, a name for instance."""
+        """Redact a text that is always stored, such as a name."""
         for rule, replacement, check in _rules(self.kinds, self.patterns):
             text = rule.sub(_replacing(replacement, check), text)
         return text
 
     def text(self, text: str) -> str | None:
-        """What is stored of an input or an output; None where that is nothing.
+        """What is stored of an input or an output; None if nothing is.
 
-        A JSON text is redacted by its values, too: its escapes may hide where a word begins.
+        In JSON text, the values are redacted as well: its escapes may hide where a word begins.
         """
         if not self.keeps_texts:
             return None
@@ -111,25 +111,25 @@ class TextPolicy:
         return redacted if clean == value else json.dumps(clean, ensure_ascii=False)
 
     def json(self, value: Any) -> Any:
-        """As `text`, for every text and number in a JSON value; None where nothing is stored."""
+        """Like `text`, for every text and number in a JSON value; None if nothing is stored."""
         if not self.keeps_texts:
             return None
         return value if self.keeps_everything else self._clean(value)
 
     def stored(self, text: str, summary: str | None) -> str:
-        """What is stored of an error or a name. `summary` is it without what it quotes; None where
-        it quotes nothing."""
+        """What is stored of an error or a name. `summary` is the text without quotations; None if
+        it has none."""
         return self.redact(text if self.keeps_texts or summary is None else summary)
 
     def label(self, text: str) -> str:
-        """What is stored of a name that a vendor made up, of a model for instance; without texts,
-        nothing of what can't be a name."""
+        """What is stored of a name that a vendor chose, such as a model's; if no texts are stored,
+        only what can be a name."""
         if not self.keeps_texts and not _is_name(text):
             return ""
         return self.redact(text)
 
     def traceback(self, error: BaseException) -> str:
-        """A traceback as a log may hold it: an exception's message may quote a text."""
+        """A traceback for a log: an exception's message may quote a text."""
         if self.keeps_texts:
             return self.redact("".join(traceback.format_exception(error)))
         return "\n".join(
@@ -145,7 +145,7 @@ class TextPolicy:
         if isinstance(value, list):
             return [self._clean(item) for item in value]
         if isinstance(value, int | float) and not isinstance(value, bool):
-            # A card's number may be sent as one.
+            # A card number may be sent as a JSON number.
             text = _digits(value)
             redacted = self.redact(text)
             return value if redacted == text else redacted
@@ -153,24 +153,24 @@ class TextPolicy:
 
 
 EVERYTHING = TextPolicy()
-# Of the run whose flow is executed in this context.
+# The policy of the run whose flow is executed in this context.
 current_policy: ContextVar[TextPolicy | None] = ContextVar("text_policy", default=None)
 
 
 def check_kinds(kinds: tuple[str, ...]) -> None:
-    """Raises ValueError for a name that is unknown."""
+    """Raises ValueError for an unknown name."""
     unknown = sorted(set(kinds) - KINDS.keys())
     if unknown:
         raise ValueError(
-            f"{unknown[0]!r} is not known; the names are {', '.join(KINDS)}, and own patterns go "
-            "into PROMPTOPS_RUN_REDACT_PATTERNS"
+            f"{unknown[0]!r} is unknown; the names are {', '.join(KINDS)}, and your own patterns "
+            "go into PROMPTOPS_RUN_REDACT_PATTERNS"
         )
 
 
 def check_patterns(patterns: tuple[str, ...]) -> None:
-    """Raises ValueError for what can't be used as patterns."""
+    """Raises ValueError for invalid patterns."""
     if len(patterns) > MOST_PATTERNS:
-        raise ValueError(f"holds {len(patterns)} patterns; {MOST_PATTERNS} are allowed")
+        raise ValueError(f"has {len(patterns)} patterns; {MOST_PATTERNS} are allowed")
     for pattern in patterns:
         _check_pattern(pattern)
 
@@ -188,7 +188,7 @@ def _check_pattern(pattern: str) -> None:
             "back-references"
         ) from error
     if compiled.search("") is not None:
-        raise ValueError(f"{pattern!r} fits an empty text; make it need a character")
+        raise ValueError(f"{pattern!r} matches an empty text; make it require a character")
 
 
 @lru_cache(maxsize=32)
@@ -225,12 +225,12 @@ def _digits(value: int | float) -> str:
 
 
 def _is_name(text: str) -> bool:
-    """Whether a model could be called so: one word of ASCII."""
+    """Whether it can be the name of a model: one word of ASCII."""
     return len(text) <= 100 and text.isascii() and text.isprintable() and " " not in text
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what led to it, the first cause first."""
+    """The exception and its causes, the first cause first."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:

@@ -1,4 +1,5 @@
-"""Calls of models as spans, by OpenTelemetry's semantic conventions for generative AI (1.41)."""
+"""Records model calls as spans, by OpenTelemetry's semantic conventions for generative AI
+(1.41)."""
 
 from __future__ import annotations
 
@@ -40,10 +41,10 @@ _LONGEST_TEXT = 32_768
 
 
 class TracedCalls:
-    """Observes a gateway: one client span for each call of a target, below the span that is under
-    way. Texts are left out unless the tracing says otherwise, and so are the vendors' words about
-    an error, which may quote them. What the text policy of the run forbids to store is left out in
-    any case; `texts` is that of calls outside of runs."""
+    """Observes a gateway: one client span for each call of a target, as a child of the current
+    span. Unless the tracing allows texts, they are left out, and so are the vendors' error
+    messages, which may quote them. What the run's text policy forbids to store is always left out;
+    `texts` is the policy for calls outside of runs."""
 
     def __init__(self, tracing: Tracing, texts: TextPolicy = EVERYTHING) -> None:
         self._tracer = tracing.tracer()
@@ -64,11 +65,11 @@ class TracedCalls:
         return _TracedCall(span, shown, content=content)
 
     def fell_back(self, target: Target, error: ProviderError) -> None:
-        """Shown by the failed span beside the next one."""
+        """Visible in the trace: a failed span is followed by the next one."""
 
 
 class _ShownTexts:
-    """Takes out of a call's texts its key and what may not be stored."""
+    """Removes the call's key and everything that may not be stored from its texts."""
 
     def __init__(self, redact: Redactor, texts: TextPolicy) -> None:
         self._redact = redact
@@ -159,7 +160,7 @@ def _attributes(
 
 
 def _server(base_url: str | None) -> dict[str, str | int]:
-    """Where the provider is, where that is not the vendor's own address."""
+    """The provider's address if it isn't the vendor's default."""
     try:
         parts = urlsplit(base_url or "")
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -169,8 +170,8 @@ def _server(base_url: str | None) -> dict[str, str | int]:
 
 
 def _messages(texts: _ShownTexts, *turns: Message | Completion) -> str:
-    """The turns in the conventions' JSON, without what may not be shown; a completion says why its
-    message, the one before it, ended."""
+    """The turns in the conventions' JSON, redacted; a completion sets the finish reason of its
+    message, the previous one."""
     shown: list[dict[str, Any]] = []
     for turn in turns:
         if isinstance(turn, Completion):
@@ -195,6 +196,6 @@ def _parts(texts: _ShownTexts, message: Message) -> list[dict[str, Any]]:
 
 
 def _media(texts: _ShownTexts, part: ImagePart | FilePart) -> dict[str, Any]:
-    """The address of an image or a file; of one that holds its data, the beginning."""
+    """The address of an image or a file; for inline data, its beginning."""
     modality = "image" if isinstance(part, ImagePart) else "document"
     return {"type": "uri", "modality": modality, "uri": texts.text(shown_url(part))}

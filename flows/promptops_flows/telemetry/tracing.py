@@ -1,8 +1,8 @@
 """OpenTelemetry traces of platform and engine.
 
-Only the API is imported here, whose own no-op stands in where no endpoint is configured; the SDK
-and the exporter are loaded for an endpoint alone. There is no global provider, so that nothing
-else of the process sends its spans along.
+Only the API is imported here; without an endpoint its no-op implementation is used, and the SDK and
+the exporter aren't loaded. There is no global provider, so that nothing else in the process exports
+its spans.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from promptops_providers.protocol import PromptVersion
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 CONTENT = "PROMPTOPS_TRACE_CONTENT"
 
-# What a stop gives to the spans that are not sent yet.
+# How long a stop waits for spans that haven't been sent.
 _FLUSH_SECONDS = 3.0
 _YES = ("1", "true", "yes", "on")
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -30,7 +30,7 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """Makes spans; `content` says that they may hold texts of prompts and answers."""
+    """Creates spans; `content` allows texts of prompts and answers in them."""
 
     provider: TracerProvider
     content: bool = False
@@ -42,16 +42,16 @@ class Tracing:
         return self.flush is not None
 
     def tracer(self) -> Tracer:
-        """What starts spans."""
+        """The tracer that starts spans."""
         return self.provider.get_tracer("promptops")
 
     async def close(self) -> None:
-        """Send what is left, within a few seconds. Harmless when repeated."""
+        """Send the remaining spans, within a few seconds. Idempotent."""
         if self.flush is None:
             return
         ended = threading.Event()
-        # Not of the loop's pool, which a program that ends waits for: a target that is away may
-        # take longer than we do.
+        # A thread of its own: a program waits at its end for those of the loop's pool, and an
+        # unreachable target may take longer.
         threading.Thread(target=_flush, args=(self.flush, ended), daemon=True).start()
         await asyncio.to_thread(ended.wait, _FLUSH_SECONDS)
 
@@ -60,9 +60,9 @@ NO_TRACING = Tracing(NoOpTracerProvider())
 
 
 def open_tracing(endpoint: str | None, *, service: str, content: bool = False) -> Tracing:
-    """Traces that go to the OTLP/HTTP `endpoint`, the base address before `/v1/traces`; without
-    one, none. Headers, certificates, sampling and resource attributes are the SDK's `OTEL_*`
-    variables."""
+    """Traces that are sent to the OTLP/HTTP `endpoint`, the base address before `/v1/traces`; none
+    without an endpoint. Headers, certificates, sampling and resource attributes are the SDK's
+    `OTEL_*` variables."""
     if not endpoint:
         return NO_TRACING
     from promptops_flows.telemetry.trace_export import exporting  # noqa: PLC0415  not loaded in vain
@@ -72,32 +72,32 @@ def open_tracing(endpoint: str | None, *, service: str, content: bool = False) -
 
 
 def tracing_of(environment: Mapping[str, str], *, service: str) -> Tracing:
-    """As the variables of a process say."""
+    """The tracing that a process's environment variables configure."""
     content = environment.get(CONTENT, "").lower() in _YES
     return open_tracing(environment.get(ENDPOINT), service=service, content=content)
 
 
 def current_traceparent() -> str | None:
-    """The span that is under way here, as the header `traceparent`; None outside of any."""
+    """The current span as the header `traceparent`; None outside of any span."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return carrier.get("traceparent")
 
 
 def context_of(traceparent: str | None) -> Context:
-    """The context of somebody else's span; an empty one for None, or for what is no such header."""
+    """The context of the caller's span; an empty one for None or an invalid header."""
     return _PROPAGATOR.extract({"traceparent": traceparent} if traceparent else {}, Context())
 
 
 def fail(span: Span, error_type: str, sentence: str | None = None) -> None:
-    """Mark a span as failed; `sentence` must hold no secret."""
+    """Mark a span as failed; `sentence` must not contain secrets."""
     span.set_attribute("error.type", error_type)
     span.set_status(StatusCode.ERROR, sentence)
 
 
 def prompt_attributes(prompt: PromptVersion | None) -> dict[str, str]:
-    """How the conventions for generative AI name a prompt of the registry; its key alone may stand
-    for one in each environment."""
+    """The attributes for a registry prompt in the conventions for generative AI; its key may exist
+    in each environment."""
     if prompt is None:
         return {}
     attributes = {
@@ -111,8 +111,8 @@ def prompt_attributes(prompt: PromptVersion | None) -> dict[str, str]:
 def prompts_attributes(
     prompts: Sequence[PromptVersion],
 ) -> Mapping[str, str | Sequence[str]]:
-    """As of the one prompt; of several, which the conventions have no names for, four lists in one
-    order."""
+    """The attributes for one prompt; for several prompts, which the conventions have no names for,
+    four lists in the same order."""
     if len(prompts) <= 1:
         return prompt_attributes(prompts[0] if prompts else None)
     return {
@@ -124,7 +124,7 @@ def prompts_attributes(
 
 
 def name_prompt(prompt: PromptVersion | None) -> None:
-    """Have the span that is under way here name the prompt."""
+    """Set the prompt's attributes on the current span."""
     trace.get_current_span().set_attributes(prompt_attributes(prompt))
 
 

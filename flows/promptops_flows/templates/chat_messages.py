@@ -1,9 +1,10 @@
-"""Messages of chat prompts in the form of OpenAI's Chat Completions, with one more: a placeholder,
-``{"type": "placeholder", "name": "history"}``, in whose place the list of messages goes that the
-variable of its name holds.
+"""Messages of chat prompts in the format of OpenAI's Chat Completions, with one addition: a
+placeholder, ``{"type": "placeholder", "name": "history"}``, is replaced by the list of messages in
+the variable of that name.
 
 https://developers.openai.com/api/reference/resources/chat
-Every SDK fills and renders them alike; ``sdk/conformance/messages.json`` holds the cases.
+
+All SDKs fill and render them in the same way; ``sdk/conformance/messages.json`` has the cases.
 """
 
 from __future__ import annotations
@@ -30,18 +31,19 @@ TEXT_PART, IMAGE_PART, FILE_PART = "text", "image_url", "file"
 BETWEEN_TEXTS = "\n\n"
 MAX_CHAT_CHARACTERS = 4 * MAX_TEXT_CHARACTERS
 MAX_FILLED_MESSAGES = 1_000
-# A file's content may stand under the one name as well as under the other.
+# A file's content may have either of these names.
 _FILE_URLS = ("url", "file_data")
 
 RawMessage = Mapping[str, Any]
 
 
 class MessageError(ValueError):
-    """What is wrong with a message; the beginning of a sentence."""
+    """An invalid message; the text is the predicate of a sentence."""
 
 
 class PlaceholderError(ValueError):
-    """A variable's value can't fill a placeholder; one sentence that names variable and index."""
+    """A variable's value can't fill a placeholder; the message is one sentence with variable and
+    index."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"variable {name!r} can't fill its placeholder: {reason}")
@@ -50,8 +52,8 @@ class PlaceholderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RenderedChat:
-    """Messages without placeholders, as JSON and as the gateway takes them. `left_out` are the
-    placeholders that no variable filled."""
+    """Messages without placeholders, as JSON and in the gateway's form. `left_out` are the
+    placeholders without a variable."""
 
     raw: list[RawMessage]
     messages: list[Message]
@@ -59,12 +61,12 @@ class RenderedChat:
 
     @property
     def text(self) -> str:
-        """All texts with a blank line between them."""
+        """All texts, joined by blank lines."""
         return joined_texts(self.raw)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """For whoever reads the trace."""
+        """Notes for the trace."""
         return tuple(
             f"the placeholder {name!r} was left out: no variable of that name was given"
             for name in self.left_out
@@ -72,9 +74,9 @@ class RenderedChat:
 
 
 def render_chat(messages: Sequence[RawMessage], variables: Mapping[str, Any]) -> RenderedChat:
-    """Fill the placeholders, and put the variables into texts and URLs.
+    """Fill the placeholders, and render the variables into texts and URLs.
 
-    What a variable brings in is not rendered again. A placeholder whose variable is missing or None
+    Messages from a variable aren't rendered again. A placeholder whose variable is missing or None
     is left out. Raises PlaceholderError, TemplateValueError, and TextTooLongError.
     """
     size = sum(len(template) for message in messages for template in templates_in(message))
@@ -99,7 +101,7 @@ def check_placeholders(messages: Sequence[RawMessage], variables: Mapping[str, A
 
 
 def left_out(messages: Sequence[RawMessage], variables: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the placeholders that no variable fills, each once."""
+    """The names of the placeholders without a variable, without duplicates."""
     names = dict.fromkeys(filter(None, map(placeholder_in, messages)))
     return tuple(name for name in names if variables.get(name) is None)
 
@@ -110,12 +112,12 @@ def placeholder_in(message: RawMessage) -> str | None:
 
 
 def joined_texts(messages: Sequence[RawMessage]) -> str:
-    """All texts of the messages with a blank line between them."""
+    """All texts of the messages, joined by blank lines."""
     return BETWEEN_TEXTS.join(text for message in messages for text in _texts(message))
 
 
 def names_in(messages: Sequence[RawMessage]) -> list[str]:
-    """The variables of the messages, each once, in order of first appearance."""
+    """The variables of the messages, without duplicates, in order of first appearance."""
     names: dict[str, None] = {}
     for message in messages:
         name = placeholder_in(message)
@@ -127,18 +129,17 @@ def names_in(messages: Sequence[RawMessage]) -> list[str]:
 
 
 def templates_in(message: RawMessage) -> Iterator[str]:
-    """Every text and URL in which variables may stand."""
+    """Every text and URL that may contain variables."""
     content = message.get("content")
     if isinstance(content, str):
         yield content
     for part in content if isinstance(content, list) else ():
-        holder = _holder(part)
-        yield from (holder[name] for name in _template_names(holder))
+        text_object = _text_object(part)
+        yield from (text_object[name] for name in _template_names(text_object))
 
 
 def as_message(raw: RawMessage) -> Message:
-    """The message as the gateway takes it; members that it does not know are left out. Raises
-    MessageError."""
+    """The message in the gateway's form, without unknown members. Raises MessageError."""
     role = raw.get("role")
     if role not in get_args(Role):
         roles = ", ".join(get_args(Role))
@@ -173,21 +174,23 @@ def _rendered(message: RawMessage, variables: Mapping[str, Any]) -> RawMessage:
 
 
 def _rendered_part(part: RawMessage, variables: Mapping[str, Any]) -> RawMessage:
-    holder = _holder(part)
-    rendered = {name: render_template(holder[name], variables) for name in _template_names(holder)}
-    if holder is part:
+    text_object = _text_object(part)
+    rendered = {
+        name: render_template(text_object[name], variables) for name in _template_names(text_object)
+    }
+    if text_object is part:
         return {**part, **rendered}
-    return {**part, str(part["type"]): {**holder, **rendered}}
+    return {**part, str(part["type"]): {**text_object, **rendered}}
 
 
-def _holder(part: RawMessage) -> RawMessage:
-    """The object that has the texts of a part."""
+def _text_object(part: RawMessage) -> RawMessage:
+    """The object that contains the texts of a part."""
     inner = part.get(str(part.get("type")))
     return inner if isinstance(inner, Mapping) else part
 
 
-def _template_names(holder: RawMessage) -> list[str]:
-    return [name for name in ("text", *_FILE_URLS) if isinstance(holder.get(name), str)]
+def _template_names(text_object: RawMessage) -> list[str]:
+    return [name for name in ("text", *_FILE_URLS) if isinstance(text_object.get(name), str)]
 
 
 def _texts(message: RawMessage) -> Iterator[str]:
@@ -200,7 +203,7 @@ def _texts(message: RawMessage) -> Iterator[str]:
 
 
 def _filling(name: str, value: Any) -> list[RawMessage]:
-    """The messages that a variable holds."""
+    """The messages in a variable."""
     if not isinstance(value, list):
         raise PlaceholderError(name, f"it is {_shown(value)}; give it a list of messages")
     if len(value) > MAX_FILLED_MESSAGES:
@@ -225,11 +228,11 @@ def _part(part: Any, number: int, role: str) -> Part:
         raise MessageError(
             f"{where} is not an object with a type; use {TEXT_PART}, {IMAGE_PART}, ..."
         )
-    kind, holder = part["type"], _holder(part)
+    kind, text_object = part["type"], _text_object(part)
     if kind == TEXT_PART and isinstance(part.get("text"), str):
         return TextPart(part["text"])
-    urls = [holder[name] for name in _template_names(holder) if name != "text"]
-    if kind not in (IMAGE_PART, FILE_PART) or holder is part or not urls:
+    urls = [text_object[name] for name in _template_names(text_object) if name != "text"]
+    if kind not in (IMAGE_PART, FILE_PART) or text_object is part or not urls:
         raise MessageError(
             f"{where} can't be used, of type {_shown(kind)}; use text with text, image_url with "
             "image_url.url, or file with file.url or file.file_data"
@@ -237,8 +240,8 @@ def _part(part: Any, number: int, role: str) -> Part:
     if role != "user":
         raise MessageError(f"{where} is of type {kind}, which only the role user may send")
     if kind == IMAGE_PART:
-        return ImagePart(urls[0], _text_at(holder, "detail"))
-    return FilePart(urls[0], _text_at(holder, "filename"))
+        return ImagePart(urls[0], _text_at(text_object, "detail"))
+    return FilePart(urls[0], _text_at(text_object, "filename"))
 
 
 def _call(raw: Any) -> ToolCall:
@@ -274,7 +277,7 @@ def _list_at(raw: RawMessage, name: str) -> list[Any]:
 
 
 def _shown(value: object) -> str:
-    """A value as a sentence may hold it."""
+    """The value for a quotation in a message."""
     if isinstance(value, str):
         return f"'{value[:40]}…'" if len(value) > 40 else f"'{value}'"
     kinds = ((type(None), "null"), (bool, "a boolean"), (int, "a number"), (float, "a number"))

@@ -1,7 +1,7 @@
-"""Evaluates expressions, one line of JSON a job: a program of its own.
+"""A program that evaluates expressions, one line of JSON per job.
 
-Whatever they cost, they cost this process: its memory is bounded, and a job that needs more
-processor time than its budget ends it.
+Expensive expressions affect only this process: its memory is limited, and a job that exceeds its
+budget of processor time ends it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ MAX_MEMORY_BYTES = 1 << 29
 
 
 def main() -> None:
-    """Works until its input ends."""
+    """Handle jobs until the input ends."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     answers = sys.stdout
     answers.write("ready\n")
     answers.flush()
     for line in sys.stdin:
         message = json.loads(line)
-        # Nobody handles its signal, so it ends the process, also within one long operation.
+        # The signal has no handler, so it ends the process even within one long operation.
         signal.setitimer(signal.ITIMER_PROF, message["seconds"])
         answers.write(json.dumps(_answer(message["job"])) + "\n")
         answers.flush()
@@ -43,7 +43,7 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
     except (MemoryError, RecursionError):
         return {"error": "it takes too much memory; work on less at a time"}
-    # An expression may raise anything, and its text may quote the data.
+    # An expression may raise anything, and the exception's text may quote the data.
     except Exception as error:  # noqa: BLE001
         return {"error": f"{type(error).__name__}: {str(error)[:300]}", "quotes": True}
     return {"value": value}

@@ -1,7 +1,8 @@
 """Expressions that steps evaluate: Jinja, JMESPath and regular expressions.
 
-`check_*` reads an expression without evaluating anything, and may be called anywhere. `evaluate`
-may take any time and memory: it is called in a process that can be killed (`expression_worker`).
+`check_*` parses an expression without evaluating anything, and is safe to call anywhere. `evaluate`
+may use unlimited time and memory: it is called in a process that can be killed
+(`expression_worker`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ _SHOWN_CHARACTERS = 200
 
 
 class ExpressionError(ValueError):
-    """An expression that can't be read or evaluated; one sentence, without the data."""
+    """An expression that can't be parsed or evaluated; the message is one sentence without the
+    data."""
 
 
 def check_jinja(text: str) -> None:
     """Raises `ExpressionError`."""
-    # Parsing alone: compiling folds constants, however large they become.
+    # Only parsed: compiling would fold constants, which may become huge.
     _parsed(text)
 
 
@@ -35,7 +37,7 @@ def check_condition(text: str) -> None:
 
 
 def bare_condition(text: str) -> str:
-    """The condition without the braces in which some write it."""
+    """The condition without surrounding braces, which are optional."""
     stripped = text.strip()
     if stripped.startswith("{{") and stripped.endswith("}}"):
         return stripped[2:-2].strip()
@@ -53,7 +55,7 @@ def check_regex(pattern: str) -> None:
 
 
 def evaluate(kind: str, expression: str, data: Mapping[str, Any]) -> Any:
-    """The value of the expression: text or JSON; raises `ExpressionError`. `data` holds `input`,
+    """The value of the expression, text or JSON; raises `ExpressionError`. `data` contains `input`,
     `value`, `variables` and `steps`."""
     return _EVALUATIONS[kind](expression, data)
 
@@ -86,8 +88,8 @@ def _jmespath(expression: str, data: Mapping[str, Any]) -> Any:
 
 
 def _regex(pattern: str, data: Mapping[str, Any]) -> Any:
-    """Of the first match: its named groups, its only group, the list of its groups, or all of it;
-    an empty text without a match."""
+    """From the first match: the named groups, the only group, the list of groups, or the whole
+    match; an empty text without a match."""
     match = _compiled_pattern(pattern).search(data["input"])
     if match is None:
         return ""
@@ -107,7 +109,7 @@ _EVALUATIONS: dict[str, Callable[[str, Mapping[str, Any]], Any]] = {
 
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    # Loaded where it is needed: the platform checks few expressions, and its memory is dear.
+    # Imported on first use: the platform checks few expressions, and should use little memory.
     from jinja2 import StrictUndefined  # noqa: PLC0415
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 

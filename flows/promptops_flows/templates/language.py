@@ -1,14 +1,14 @@
 """The portable template language of prompts: ``{{ name }}``.
 
-The server and every SDK render it to the same bytes; ``sdk/conformance`` holds the cases.
+The server and every SDK render it to the same bytes; ``sdk/conformance`` has the test cases.
 
 A name is one or more of: a letter (Unicode general category Lu, Ll, Lt, Lm or Lo), a digit (Nd),
 ``_`` and ``.``. In other words ``[\\p{L}\\p{Nd}_.]+`` over code points. Combining marks (M*) and
 other numbers (Nl and No: ``Ⅷ``, ``²``) are not part of a name. Which code points are assigned
 follows the Unicode version of the runtime.
 
-Inside the braces stand optional blanks: space, tab, CR and LF, nothing else. Placeholders are
-found from left to right and don't overlap, so ``{{{a}}}`` is ``{{a}}`` between two braces.
+The braces may contain optional whitespace: space, tab, CR and LF, nothing else. Placeholders are
+matched from left to right and don't overlap, so ``{{{a}}}`` is ``{{a}}`` between two braces.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 
 from promptops_flows.templates.ecmascript import UnprintableValueError, json_text, number_text
 
-# ``\w`` is wider than a name (it takes Nl and No too), which `is_name` narrows. No input makes
-# this pattern backtrack for more than its own length: the runs of blanks and of name characters
-# are disjoint, and neither can hold the ``{`` at which another attempt begins.
+# ``\w`` is wider than a name (it includes Nl and No), which `is_name` narrows. This pattern
+# backtracks at most its own length on any input: the runs of whitespace and of name characters are
+# disjoint, and neither can contain the ``{`` where another match attempt begins.
 _PLACEHOLDER = re.compile(r"\{\{[ \t\r\n]*([\w.]+)[ \t\r\n]*\}\}")
 
 
 class TemplateValueError(TypeError):
-    """A variable's value can't be put into a text: no JSON form, as a set or an open file."""
+    """A variable's value has no JSON form, such as a set or an open file."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
@@ -37,14 +37,14 @@ class TemplateValueError(TypeError):
 
 
 def render_template(template: str, variables: Mapping[str, Any]) -> str:
-    """Put the variables into the template's placeholders, in one pass.
+    """Replace the template's placeholders by the variables, in one pass.
 
     A name is looked up as a whole, dots included. A placeholder whose variable is missing or None
-    stays as it was in the text. Text goes in as it is, booleans as ``true``/``false``, numbers as
+    is left unchanged. Text is inserted unchanged, booleans as ``true``/``false``, numbers as
     ECMAScript prints them, lists and objects as compact JSON.
 
-    Takes time in proportion to template and output. Raises TemplateValueError for a value
-    without a JSON form; values that came out of JSON always have one.
+    The time is proportional to template and output. Raises TemplateValueError for a value without a
+    JSON form; values that were parsed from JSON always have one.
     """
     return fill(template, _PLACEHOLDER, lambda n: variables.get(n) if is_name(n) else None)
 
@@ -65,14 +65,14 @@ def variables_in(template: str) -> list[str]:
 
 
 def is_name(word: str) -> bool:
-    """Whether the word, of letters as `\\w` has them and dots, is a name."""
+    """Whether the word, which consists of dots and `\\w` characters, is a name."""
     return word.isascii() or all(
         character.isalpha() or character.isdecimal() or character in "_." for character in word
     )
 
 
 def value_text(value: Any) -> str:
-    """A JSON value as a placeholder becomes it."""
+    """The text that a placeholder with this JSON value becomes."""
     return _value_text("", value)
 
 

@@ -1,7 +1,7 @@
 """Templates of workflow steps: `{{name}}` as in prompts, and `{{steps.NAME.output}}` with a path.
 
-A reference is `steps`, the step's name, `output`, and what of a structured output is meant, as in
-`steps.call.output.items[0].name`. A name that is no word stands in brackets:
+A reference consists of `steps`, the step's name, `output`, and optionally a path into a structured
+output, as in `steps.call.output.items[0].name`. A name that isn't a word is written in brackets:
 `steps["the call"].output`.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from promptops_flows.templates.language import fill, is_name
 
-# No run of characters can be split in two ways, so that this takes linear time.
+# No run of characters can be split in two ways, so that matching takes linear time.
 _PLACEHOLDER = re.compile(
     r"\{\{[ \t\r\n]*"
     r"(\w+(?:\.[\w-]+|\[\d+\]|\[\"[^\"{}\r\n]*\"\])+|[\w.]+)"
@@ -27,18 +27,18 @@ _BEGINNINGS = (f"{_ROOT}.", f"{_ROOT}[")
 
 
 class MissingOutputError(ValueError):
-    """A step has no such output, or nothing at that path in it; one sentence."""
+    """The step has no such output, or the path doesn't exist in it; the message is one sentence."""
 
 
 class Reference(NamedTuple):
-    """An output of a step; `path` leads into a structured one."""
+    """An output of a step; `path` leads into a structured output."""
 
     step: str
     path: tuple[str | int, ...] = ()
 
 
 def render_step_template(template: str, scope: Mapping[str, Any]) -> str:
-    """As `render_template`, with references; raises `MissingOutputError` besides."""
+    """Like `render_template`, with references; also raises `MissingOutputError`."""
     return fill(template, _PLACEHOLDER, lambda n: scope.get(n) if _is_readable(n) else None)
 
 
@@ -48,13 +48,14 @@ def names_in(template: str) -> list[str]:
 
 
 def only_name(template: str) -> str | None:
-    """The name of the placeholder that is the whole template, if it is one."""
+    """The name of the placeholder if the whole template is one placeholder."""
     match = _PLACEHOLDER.fullmatch(template.strip())
     return match[1] if match and _is_readable(match[1]) else None
 
 
 def fill_names(template: str, text_of: Callable[[str], str | None]) -> str:
-    """The template with texts for its placeholders; those without one stay."""
+    """The template with placeholders replaced by their texts; those without a text are left
+    unchanged."""
     return fill(template, _PLACEHOLDER, lambda n: text_of(n) if _is_readable(n) else None)
 
 
@@ -63,13 +64,13 @@ def _is_readable(name: str) -> bool:
 
 
 def reference_in(name: str) -> Reference | None:
-    """What the name refers to; None where it is a variable's name. Raises `MissingOutputError` for
-    a reference that says no output."""
+    """The reference that the name stands for; None for the name of a variable. Raises
+    `MissingOutputError` for a reference without `output`."""
     if not name.startswith(_BEGINNINGS):
         return None
     parts = list(_parts(name, len(_ROOT)))
     if len(parts) < 2 or parts[1] != "output":
-        raise MissingOutputError(f"'{name}' names no output; write steps.NAME.output")
+        raise MissingOutputError(f"'{name}' doesn't refer to an output; write steps.NAME.output")
     return Reference(str(parts[0]), tuple(parts[2:]))
 
 
@@ -88,9 +89,9 @@ def _parts(name: str, at: int) -> Iterator[str | int]:
 
 @dataclass(frozen=True, slots=True)
 class Scope(Mapping[str, Any]):
-    """What the templates of one step may read: the run's variables, `input`, and outputs of
-    steps. `value` is the JSON of an input that is one. `own` are variables of the step, the item of
-    a map for instance, whose members can be read."""
+    """What the templates of one step may read: the run's variables, `input`, and outputs of steps.
+    `value` is the JSON of a structured input. `own` are variables of the step, such as the item of
+    a map, whose members can be read."""
 
     variables: Mapping[str, Any]
     input: str = ""
@@ -117,18 +118,18 @@ class Scope(Mapping[str, Any]):
         return len(self.variables)
 
     def with_value(self, value: Any) -> Scope:
-        """The same scope, whose input is known as this JSON."""
+        """The same scope with this JSON as its input."""
         return replace(self, value=value)
 
     def output(self, reference: Reference, name: str) -> Any:
-        """What is referred to; raises `MissingOutputError`."""
+        """The referenced value; raises `MissingOutputError`."""
         if reference.step not in self.outputs:
             raise MissingOutputError(f"'{name}' reads a step that did not run before this one")
         return _walk(self.outputs[reference.step], reference.path, name)
 
 
 def _walk(value: Any, path: Iterable[str | int], name: str) -> Any:
-    """What is at that path; what is null there becomes an empty text."""
+    """The value at that path; null becomes an empty text."""
     for part in path:
         value = _member(value, part, name)
     return "" if value is None else value
@@ -140,4 +141,4 @@ def _member(value: Any, part: str | int, name: str) -> Any:
             return value[part]
     elif isinstance(value, Mapping) and part in value:
         return value[part]
-    raise MissingOutputError(f"'{name}' leads nowhere: there is no {part!r} there")
+    raise MissingOutputError(f"'{name}' doesn't exist: there is no {part!r}")

@@ -1,7 +1,7 @@
-"""A worker: `python -m promptops_flows.worker`, which `promptops worker` becomes.
+"""A worker: `python -m promptops_flows.worker`, which `promptops worker` executes.
 
-It executes the runs of a work pool of Prefect on its own machine, and has no database: the platform
-hands out each run with all that it needs, and takes what happens in it, over HTTP.
+It executes the runs of one of Prefect's work pools on its own machine, and has no database: the
+platform sends it each run with everything that it needs, and receives the run's events, over HTTP.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REFUSED = 2
 
 
 class _Exit:
-    """The exit code that the worker's thread leaves."""
+    """The exit code of the worker's thread."""
 
     code = 0
 
@@ -54,7 +54,7 @@ async def _work(
         if stop.is_set():
             return
         _set_up_prefect(login)
-        # Loaded now that Prefect's address is settled: that takes seconds.
+        # Loaded after Prefect's address is set, since loading takes seconds.
         host = await asyncio.to_thread(importlib.import_module, "promptops_flows.worker.host")
         refused = await host.serve(settings, client, stop)
         if refused is not None:
@@ -80,13 +80,13 @@ async def _registered(client: PlatformClient, stop: asyncio.Event) -> PrefectLog
 
 
 def _set_up_prefect(login: PrefectLogin | None) -> None:
-    """Raises `SettingsError`. What the operator has set wins."""
+    """Raises `SettingsError`. The operator's own settings take precedence."""
     if os.environ.get("PREFECT_API_URL"):
         return
     if login is None:
         raise SettingsError(
-            "the platform does not say where Prefect is; set PREFECT_API_URL, or have an admin set "
-            "PROMPTOPS_WORKER_PREFECT_URL there"
+            "the platform did not send Prefect's address; set PREFECT_API_URL, or have an admin "
+            "set PROMPTOPS_WORKER_PREFECT_URL there"
         )
     os.environ["PREFECT_API_URL"] = login.api_url
     if login.auth is not None:
@@ -94,8 +94,8 @@ def _set_up_prefect(login: PrefectLogin | None) -> None:
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT; 0 after a graceful stop, 2 where the set-up is wrong or the
-    platform refuses the worker."""
+    """Runs until SIGTERM or SIGINT. Returns 0 after a graceful stop, 2 for invalid settings or if
+    the platform refuses the worker."""
     set_up_logging()
     worker_id = uuid.uuid4().hex
     try:
@@ -119,5 +119,5 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    # Not `sys.exit`: Prefect's exit hooks would wait once more for a server that may be gone.
+    # Not `sys.exit`: Prefect's exit hooks would wait for a server that may be gone.
     os._exit(code)

@@ -1,4 +1,4 @@
-"""The half of a worker that takes seconds to load: Prefect's client and the run engine."""
+"""The part of a worker that takes seconds to load: Prefect's client and the run engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from promptops_flows.worker.worker import Worker
 async def serve(
     settings: WorkerSettings, client: PlatformClient, stop: asyncio.Event
 ) -> str | None:
-    """Execute runs until `stop`; returns why the platform refuses the worker, where it does."""
+    """Execute runs until `stop`; returns the reason if the platform refuses the worker."""
 
     engine = settings.engine
     async with (

@@ -1,6 +1,6 @@
-"""The platform as a worker talks to it, over HTTP.
+"""A worker's HTTP client for the platform.
 
-`platform/promptops_platform/workers/schemas.py` describes what goes over the wire.
+`platform/promptops_platform/workers/schemas.py` describes requests and responses.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from promptops_flows.protocol.run_request import RunRequest
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _REFUSED = (401, 403)
 _AWAY = (408, 425, 429)
-# The run is another's, or gone.
+# Another worker has the run, or it is gone.
 _LOST = (404, 409)
 _RUNS = "/api/worker/runs/"
 
 
 class PlatformAway(Exception):
-    """The platform does not answer now; the same request may succeed later."""
+    """The platform is unavailable; the same request may succeed later."""
 
 
 class RunLost(Exception):
-    """The run is not this worker's, or not any more; one sentence says why."""
+    """The run isn't this worker's, or no longer; the message is one sentence with the reason."""
 
 
 class RunNotRetried(RunLost):
@@ -36,12 +36,12 @@ class RunNotRetried(RunLost):
 
 
 class WorkerRefused(Exception):
-    """The platform does not accept this worker; one sentence says why."""
+    """The platform doesn't accept this worker; the message is one sentence with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrefectLogin:
-    """How Prefect is reached; `auth` is `user:password`."""
+    """The address of Prefect's API; `auth` is `user:password`."""
 
     api_url: str
     auth: str | None = field(repr=False)
@@ -49,7 +49,7 @@ class PrefectLogin:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """A run that is this worker's now. `attempt` counts from 1; what is reported names it."""
+    """A run that this worker has claimed. `attempt` counts from 1 and is part of all reports."""
 
     attempt: int
     request: RunRequest
@@ -57,7 +57,7 @@ class ClaimedRun:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What the platform wants of a run that this worker executes."""
+    """The platform's instructions for a run that this worker executes."""
 
     run_id: str
     attempt: int
@@ -66,7 +66,7 @@ class RunState:
 
 
 class PlatformClient:
-    """`worker` describes this worker; it goes along with each sign of life."""
+    """`worker` describes this worker; it is sent with each heartbeat."""
 
     def __init__(self, server: str, key: str, worker: dict[str, Any]) -> None:
         self._worker = worker
@@ -78,19 +78,19 @@ class PlatformClient:
         await self._http.aclose()
 
     async def register(self) -> PrefectLogin | None:
-        """Make this worker known; returns how it reaches Prefect, where the platform says so."""
+        """Register this worker; returns the login for Prefect if the platform provides one."""
         answer = await self._post("/api/worker/register", self._worker)
         prefect = answer.get("prefect")
         return None if prefect is None else PrefectLogin(prefect["api_url"], prefect["auth"])
 
     async def heartbeat(self, running: dict[str, int]) -> list[RunState]:
-        """Say that this worker lives, and at which attempt it executes which runs."""
+        """Send a heartbeat with the runs that this worker executes and their attempts."""
         runs = [{"run_id": run_id, "attempt": attempt} for run_id, attempt in running.items()]
         answer = await self._post("/api/worker/heartbeat", {**self._worker, "running": runs})
         return [RunState(**state) for state in answer["runs"]]
 
     async def claim(self, flow_run_id: str, *, is_retry: bool) -> ClaimedRun:
-        """Make the run of a flow run this worker's; raises `RunLost` where it is another's, and
+        """Claim the run of a flow run; raises `RunLost` if another worker has it, and
         `RunNotRetried`."""
         body = {"worker": self._id, "is_retry": is_retry}
         answer = await self._post(f"{_RUNS}{flow_run_id}/claim", body)
@@ -107,20 +107,20 @@ class PlatformClient:
     async def report(
         self, run_id: str, attempt: int, first: int, events: Sequence[str]
     ) -> str | None:
-        """What has happened in a run, from the event number `first` on; returns who has asked for
-        its end. Harmless when repeated. Raises `RunLost`."""
+        """Send a run's events, from the event number `first` on; returns who requested its
+        cancellation. Idempotent. Raises `RunLost`."""
         body = {"worker": self._id, "attempt": attempt, "first": first, "events": list(events)}
         answer = await self._post(f"{_RUNS}{run_id}/events", body)
         cancelled_by: str | None = answer["cancelled_by"]
         return cancelled_by
 
     async def hand_back(self, run_id: str, attempt: int) -> None:
-        """Leave a run to another worker; raises `RunLost` where it is another's already."""
+        """Release a run for another worker; raises `RunLost` if another worker has it already."""
         body = {"worker": self._id, "attempt": attempt}
         await self._post(f"{_RUNS}{run_id}/return", body)
 
     async def leave(self) -> None:
-        """This worker ends; the runs that it still has go to others at once."""
+        """Unregister this worker; its remaining runs are given to other workers at once."""
         await self._post("/api/worker/leave", {"worker": self._id})
 
     @property
@@ -142,12 +142,12 @@ class PlatformClient:
 def _as_error(answer: httpx.Response, *, is_of_run: bool) -> Exception:
     status = answer.status_code
     if status >= 500 or status in _AWAY:
-        return PlatformAway(f"the platform answers {status}")
+        return PlatformAway(f"the platform returned HTTP {status}")
     fields: dict[str, Any] = {}
-    # Something between the two may have answered.
+    # A proxy between worker and platform may have sent the response.
     with suppress(ValueError, TypeError):
         fields = dict(answer.json())
-    sentence = str(fields.get("error") or f"the platform answers {status}")
+    sentence = str(fields.get("error") or f"the platform returned HTTP {status}")
     if not is_of_run or status not in _LOST:
         return WorkerRefused(sentence)
     return RunNotRetried(sentence) if fields.get("not_retried") else RunLost(sentence)

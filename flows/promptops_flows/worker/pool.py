@@ -17,14 +17,14 @@ from promptops_flows.engine.work_pools import WorkPools
 
 @dataclass(frozen=True, slots=True)
 class DueFlowRun:
-    """`is_retry` where somebody has pressed Retry."""
+    """`is_retry` if somebody has pressed Retry."""
 
     id: str
     is_retry: bool
 
 
 class WorkPool:
-    """`worker` is the name under which Prefect lists the worker."""
+    """`worker` is the worker's name in Prefect."""
 
     def __init__(self, client: PrefectClient, name: str, worker: str) -> None:
         self._client = client
@@ -33,19 +33,19 @@ class WorkPool:
         self._worker = worker
 
     async def announce(self) -> None:
-        """Be online in Prefect; creates the pool where it does not exist."""
+        """Show the worker as online in Prefect; creates the pool if it doesn't exist."""
         await self._pools.ensure(self._name)
         await self._pools.send_heartbeat(self._name, self._worker)
 
     async def due(self, most: int) -> list[DueFlowRun]:
-        """Flow runs whose time has come, the oldest first, within the pool's limit."""
+        """Flow runs that are due, oldest first, within the pool's limit."""
         rows = await self._pools.due(self._name, datetime.now(UTC).isoformat(), most)
         return [DueFlowRun(row["id"], row["state_name"] == RETRY_NAME) for row in rows]
 
     async def not_retried(self, flow_run_id: str, reason: str) -> None:
-        """Show again how a flow run had ended for which Retry was pressed in vain."""
+        """Restore the end state of a flow run whose Retry had no effect."""
         try:
             flow_run = await self._client.read_flow_run(UUID(flow_run_id))
         except ObjectNotFound:
-            return  # somebody has removed it
+            return  # deleted in Prefect
         await restore_end(self._client, flow_run, f"{NOT_RETRIED}: {reason}")

@@ -1,7 +1,7 @@
-"""What happens in one run, on its way to the platform: in order, and each event once.
+"""Sends the events of one run to the platform: in order, and each event once.
 
-Events are numbered from 1. A batch that was sent is sent again, unchanged, until the platform has
-answered it, so that the platform can tell by the number of its first event what it has already.
+Events are numbered from 1. A batch is sent again, unchanged, until the platform has confirmed it;
+by the number of its first event the platform recognizes what it already has.
 """
 
 from __future__ import annotations
@@ -31,21 +31,22 @@ from promptops_flows.worker.platform_client import (
     WorkerRefused,
 )
 
-# What only shows progress waits so long for more.
+# How long events that only show progress are collected.
 _GATHER_SECONDS = 0.25
 _MOST_EVENTS = 200
 _MOST_CHARACTERS = 1_000_000
-# Texts of models beyond that are left out while the platform is away: they are shown as they come,
-# and stored with their step. The rest is bounded, as a run waits until its checkpoints are stored.
+# Beyond this limit, models' texts are dropped while the platform is away: they only show progress,
+# and are stored with their step. Everything else is limited, since a run waits until its
+# checkpoints are stored.
 _MOST_WAITING_CHARACTERS = 1_000_000
 _PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Hearers:
-    """Who hears that a checkpoint is stored, that somebody wants the run to end, and that it is
-    this worker's no longer."""
+class ReportListeners:
+    """Called when a checkpoint is stored, when somebody cancels the run, and when it is no longer
+    this worker's."""
 
     stored: Callable[[int], None]
     cancelled: Callable[[str], None]
@@ -53,14 +54,14 @@ class Hearers:
 
 
 class RunReports:
-    """`send_all` ends once the platform has the run's end, or that it waits for people, or the
-    run is lost."""
+    """`send_all` returns once the platform has received the run's end or suspension, or the run is
+    lost."""
 
-    def __init__(self, client: PlatformClient, run: ClaimedRun, hearers: Hearers) -> None:
+    def __init__(self, client: PlatformClient, run: ClaimedRun, listeners: ReportListeners) -> None:
         self._client = client
         self._run_id = run.request.run_id
         self._attempt = run.attempt
-        self._hearers = hearers
+        self._listeners = listeners
         self._waiting: deque[RunEvent] = deque()
         self._characters = 0
         self._sent = 0
@@ -86,7 +87,7 @@ class RunReports:
             self._is_urgent.set()
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._waiting.clear()
         self._waiting.append(RunFinished("error"))
         self._sent = -1
@@ -94,7 +95,7 @@ class RunReports:
         self._is_urgent.set()
 
     async def send_all(self) -> None:
-        """Keeps trying while the platform is away."""
+        """Retries while the platform is away."""
         while True:
             await self._has_some.wait()
             await happens_within(self._is_urgent, _GATHER_SECONDS)
@@ -119,7 +120,7 @@ class RunReports:
         return batch
 
     async def _send(self, batch: list[RunEvent]) -> bool:
-        """Whether the platform has it, and the run goes on."""
+        """Whether the platform has received the batch and the run continues."""
         lines = [encode(event).decode("ascii") for event in batch]
         pause = _PAUSE_SECONDS
         while self._sent >= 0:
@@ -130,7 +131,7 @@ class RunReports:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             except (RunLost, WorkerRefused) as error:
-                self._hearers.lost(str(error))
+                self._listeners.lost(str(error))
                 return False
             else:
                 self._sent += len(batch)
@@ -141,9 +142,9 @@ class RunReports:
     def _tell(self, batch: list[RunEvent], cancelled_by: str | None) -> None:
         for event in batch:
             if isinstance(event, StepCheckpoint):
-                self._hearers.stored(event.checkpoint.index)
+                self._listeners.stored(event.checkpoint.index)
         if cancelled_by is not None:
-            self._hearers.cancelled(cancelled_by)
+            self._listeners.cancelled(cancelled_by)
 
 
 def _size(event: RunEvent) -> int:

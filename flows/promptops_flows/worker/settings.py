@@ -1,4 +1,4 @@
-"""How a worker is set up: by its environment, which `promptops worker` completes."""
+"""A worker's settings: environment variables, which `promptops worker` completes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """`server` is the address of the platform, `key` an API key with the role worker. With a
-    `flow_run_id` the worker executes that flow run and ends."""
+    """`server` is the platform's address, `key` an API key with the role worker. With a
+    `flow_run_id` the worker executes only that flow run."""
 
     server: str
     key: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""Takes runs from a work pool, executes them, and reports them to the platform."""
+"""Takes runs from a work pool, executes them, and reports their events to the platform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from promptops_flows.engine.runs import RunRefusedError, RunUnavailableError
 from promptops_flows.processes.waiting import end_tasks, happens_within
 from promptops_flows.protocol.engine_protocol import RunFinished
 from promptops_flows.protocol.suspension_messages import RunSuspended
-from promptops_flows.worker.passed_over import PassedOver
 from promptops_flows.worker.platform_client import (
     ClaimedRun,
     PlatformAway,
@@ -25,12 +24,13 @@ from promptops_flows.worker.platform_client import (
     WorkerRefused,
 )
 from promptops_flows.worker.pool import WorkPool
-from promptops_flows.worker.run_reports import Hearers, RunReports
+from promptops_flows.worker.run_reports import ReportListeners, RunReports
+from promptops_flows.worker.skipped_flow_runs import SkippedFlowRuns
 
 POLL_SECONDS = 0.5
 ANNOUNCE_SECONDS = 10.0
 BEAT_SECONDS = 5.0
-# So many more than there is room for are asked for: another worker may be faster.
+# How many more flow runs than free places are requested, since another worker may be faster.
 SPARE = 8
 LEAVE_SECONDS = 5.0
 
@@ -47,10 +47,12 @@ class WorkerRun:
         self._request = claimed.request
         self._prepared: PreparedRun | None = None
         self._is_left = False
-        self._reports = RunReports(client, claimed, Hearers(self._stored, self.cancel, self._lost))
+        self._reports = RunReports(
+            client, claimed, ReportListeners(self._stored, self.cancel, self._lost)
+        )
 
     async def execute(self) -> None:
-        """To the end, until it is lost, or until it is left to another worker."""
+        """Execute the run until it ends, is lost, or is handed back."""
         sending = asyncio.create_task(self._reports.send_all())
         try:
             end = await self._end()
@@ -63,7 +65,7 @@ class WorkerRun:
             await end_tasks(sending)
 
     async def hand_back(self) -> None:
-        """Stop, and leave the run to another worker."""
+        """Stop the run and release it for another worker."""
         self.leave()
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
@@ -72,19 +74,19 @@ class WorkerRun:
             log(logging.WARNING, "worker.not_handed_back", run_id=self.run_id, reason=str(error))
 
     def leave(self) -> None:
-        """Stop, and report nothing more."""
+        """Stop the run without further reports."""
         self._is_left = True
         self._reports.stop()
         if self._prepared is not None:
             self._runs.abandon(self._prepared)
 
     def cancel(self, by: str) -> None:
-        """Somebody wants the run to end."""
+        """Cancel the run on behalf of `by`."""
         if self._prepared is not None:
             self._runs.cancel(self._prepared, by)
 
     async def _end(self) -> RunFinished | RunSuspended | None:
-        """How the run ended, or what it waits for; None where it was handed back."""
+        """The result of the run, or what it waits for; None if it was handed back."""
         while True:
             try:
                 self._prepared = await self._runs.prepare(self._request, self._reports.add)
@@ -100,7 +102,7 @@ class WorkerRun:
             self._runs.abandon(self._prepared)
         end = await self._runs.execute(self._prepared)
         if isinstance(end, RunSuspended):
-            # Else a late report of that could come after another worker has the flow run.
+            # Otherwise a late report could arrive after another worker has the flow run.
             await self._runs.reported(self._prepared)
         return end
 
@@ -132,14 +134,14 @@ class Worker:
         self._concurrency = concurrency
         self._active: dict[str, WorkerRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._passed_over = PassedOver()
+        self._skipped = SkippedFlowRuns()
         self._has_room = asyncio.Event()
         self.refused: str | None = None
 
     async def work(self, stop: asyncio.Event, drain_seconds: float) -> None:
-        """Take runs until `stop`, or until the platform refuses this worker, which `refused` says
-        then; runs under way get `drain_seconds` to end and go to other workers after that."""
-        beating = asyncio.create_task(self._forever(self._beat, BEAT_SECONDS, stop))
+        """Take runs until `stop`, or until the platform refuses this worker, which sets `refused`.
+        Running runs have `drain_seconds` to end and are then given to other workers."""
+        beating = asyncio.create_task(self._forever(self._heartbeat, BEAT_SECONDS, stop))
         announcing = asyncio.create_task(self._forever(self._pool.announce, ANNOUNCE_SECONDS, stop))
         await self._poll(stop)
         if self.refused is None:
@@ -154,12 +156,12 @@ class Worker:
         await self._leave()
 
     async def execute_one(self, flow_run_id: str, stop: asyncio.Event) -> None:
-        """Execute that flow run alone; raises `RunLost`."""
+        """Execute only that flow run; raises `RunLost`."""
         while (claimed := await self._claimed(flow_run_id)) is None:
             if stop.is_set() or await happens_within(stop, POLL_SECONDS):
                 return
         self._begin(claimed)
-        beating = asyncio.create_task(self._forever(self._beat, BEAT_SECONDS, asyncio.Event()))
+        beating = asyncio.create_task(self._forever(self._heartbeat, BEAT_SECONDS, asyncio.Event()))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([*self._tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
         await self._drain(0.0)
@@ -184,13 +186,13 @@ class Worker:
 
     async def _take(self, room: int) -> None:
         now = asyncio.get_running_loop().time()
-        due = await self._pool.due(room + SPARE + self._passed_over.count(now))
+        due = await self._pool.due(room + SPARE + self._skipped.count(now))
         for flow_run in due:
             if len(self._active) >= self._concurrency:
                 return
-            if self._passed_over.has(flow_run.id, now):
+            if self._skipped.has(flow_run.id, now):
                 continue
-            self._passed_over.add(flow_run.id, now)
+            self._skipped.add(flow_run.id, now)
             try:
                 claimed = await self._claimed(flow_run.id, is_retry=flow_run.is_retry)
             except RunNotRetried as error:
@@ -199,7 +201,7 @@ class Worker:
             except RunLost:
                 continue
             if claimed is None:
-                self._passed_over.forget(flow_run.id)
+                self._skipped.forget(flow_run.id)
                 return
             self._begin(claimed)
 
@@ -215,7 +217,7 @@ class Worker:
         run = WorkerRun(self._client, self._runs, claimed)
         earlier = self._active.get(run.run_id)
         if earlier is not None:
-            # It was lost while this worker was cut off, and has come back.
+            # The run was lost while this worker was disconnected, and has come back.
             earlier.leave()
         self._active[run.run_id] = run
         task = asyncio.create_task(self._execute(run), name=run.run_id)
@@ -231,14 +233,14 @@ class Worker:
         finally:
             if self._active.get(run.run_id) is run:
                 del self._active[run.run_id]
-            self._passed_over.forget(run.flow_run_id)
+            self._skipped.forget(run.flow_run_id)
             self._has_room.set()
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         running = {run.run_id: run.attempt for run in self._active.values()}
-        self._obey(await self._client.heartbeat(running))
+        self._apply_states(await self._client.heartbeat(running))
 
-    def _obey(self, states: Iterable[RunState]) -> None:
+    def _apply_states(self, states: Iterable[RunState]) -> None:
         for state in states:
             run = self._active.get(state.run_id)
             if run is None or run.attempt != state.attempt:
@@ -282,7 +284,7 @@ class Worker:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._client.leave()
         except (PlatformAway, WorkerRefused, RunLost, TimeoutError):
-            return  # its runs go to others after a while
+            return  # the platform gives its runs to other workers after a while
 
 
 async def _first_of(*waits: Awaitable[object]) -> None:

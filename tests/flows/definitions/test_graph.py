@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promptops_flows.definitions.graph import before
+from promptops_flows.definitions.graph import predecessors
 from promptops_flows.definitions.workflow import read_workflow
 
 A: dict[str, Any] = {"name": "a", "type": "render", "template": "A"}
@@ -26,7 +26,7 @@ def test_with_needs_a_step_without_them_begins_at_once() -> None:
     plan = read_workflow({"steps": [A, B, {**A, "name": "c", "needs": ["a", "b", "a"]}]}).plan
     assert plan is not None
     assert [step.needs for step in plan.steps] == [(), (), (0, 1)]
-    assert before(plan.steps)[2] == {0, 1}
+    assert predecessors(plan.steps)[2] == {0, 1}
 
 
 def test_a_plain_list_may_have_equal_and_empty_names() -> None:
@@ -36,13 +36,13 @@ def test_a_plain_list_may_have_equal_and_empty_names() -> None:
 @pytest.mark.parametrize(
     ("steps", "sentence"),
     [
-        ([{"type": "render"}, {**B, "needs": []}], "step 1: name is missing; with needs each has"),
-        ([A, {**A, "needs": []}], "step 2 (a): name stands at step 1 as well; choose one"),
+        ([{"type": "render"}, {**B, "needs": []}], "step 1: name is missing; every step needs one"),
+        ([A, {**A, "needs": []}], "step 2 (a): name is also the name of step 1; change one"),
         ([{**A, "needs": ["a"]}], "step 1 (a): needs names the step itself; leave it out"),
         ([A, {**B, "needs": ["x"]}], "step 2 (b): needs names 'x', which is not a step; the steps"),
         (
             [{**A, "needs": ["b"]}, {**B, "needs": ["a"]}],
-            "step 1 (a): needs leads in a circle, 'a' → 'b' → 'a'; take one of them out",
+            "step 1 (a): needs form a cycle, 'a' → 'b' → 'a'; remove one of them",
         ),
         ([{**A, "needs": "b"}], "step 1 (a): needs must be a list of names of steps"),
         (
@@ -51,15 +51,15 @@ def test_a_plain_list_may_have_equal_and_empty_names() -> None:
         ),
         (
             [{**A, "template": "{{steps.b.output}}"}, B],
-            "step 1 (a): template reads 'steps.b.output', which may not have run by then; add it",
+            "step 1 (a): template reads 'steps.b.output', which may not have run yet; add it",
         ),
         (
             [{**A, "needs": []}, {**B, "template": "{{steps.a.output}}"}],
-            "step 2 (b): template reads 'steps.a.output', which may not have run by then; add it",
+            "step 2 (b): template reads 'steps.a.output', which may not have run yet; add it",
         ),
         (
             [A, {**B, "template": "{{steps.a}}"}],
-            "step 2 (b): template is wrong: 'steps.a' names no output; write steps.NAME.output",
+            "step 2 (b): template is wrong: 'steps.a' doesn't refer to an output; write steps.",
         ),
         ([{**A, "retries": 11}], "step 1 (a): retries is 11, give a number 0 to 10"),
         ([{**A, "retries": "3"}], "step 1 (a): retries is the text '3', give a number 0 to 10"),
@@ -95,7 +95,7 @@ def test_says_what_is_wrong_with_the_workflow(fields: dict[str, Any], sentence: 
 
 def test_ten_thousand_steps_are_refused_and_a_long_chain_is_not() -> None:
     assert problems(*[A] * 10_000) == [
-        "steps holds 10000 steps, at most 200 are allowed, split the workflow"
+        "steps has 10000 steps, at most 200 are allowed, split the workflow"
     ]
     chain = [{**A, "name": f"s{at}", "needs": [f"s{at - 1}"] if at else []} for at in range(200)]
     assert problems(*chain) == []

@@ -127,7 +127,7 @@ def test_no_steps_are_a_definition() -> None:
         ),
         (
             [{"type": "render"}] * (MAX_STEPS + 1),
-            "steps holds 201 steps, at most 200 are allowed, split the workflow",
+            "steps has 201 steps, at most 200 are allowed, split the workflow",
         ),
         (
             [{"name": "n" * 201, "type": "render"}],

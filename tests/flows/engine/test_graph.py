@@ -181,5 +181,5 @@ async def test_a_path_that_leads_nowhere_fails_the_step(engine: EngineProcess) -
     steps = [render("a", "text"), render("b", "{{steps.a.output.items[3]}}")]
     record = await run_to_end(engine.client(), workflow(steps))
     assert record.result.error == (
-        "step 2 (b): 'steps.a.output.items[3]' leads nowhere: there is no 'items' there"
+        "step 2 (b): 'steps.a.output.items[3]' doesn't exist: there is no 'items'"
     )

@@ -20,8 +20,8 @@ def test_an_answer_that_fits(text: str) -> None:
     [
         ("no JSON", "it is not JSON"),
         ("NaN", "NaN is not JSON"),
-        ("[1e999]", "it holds a number beyond ±1e308"),
-        ("-1e999", "it holds a number beyond ±1e308"),
+        ("[1e999]", "it contains a number beyond ±1e308"),
+        ("-1e999", "it contains a number beyond ±1e308"),
         ("[" * 200 + "]" * 200, "nested more than 100 deep"),
         ("[" * 100_000, "it is not JSON"),
         ("9" * 5_000, "it is not JSON"),
@@ -66,7 +66,7 @@ def test_tags_within_the_answer_stay() -> None:
     ("text", "problem"),
     [
         ('<think>Perhaps {"city": "Bonn"}', "it is not JSON"),
-        ('Either {"city": "Köln"} or {"city": "Bonn"}', "more than one JSON value that fits"),
+        ('Either {"city": "Köln"} or {"city": "Bonn"}', "more than one JSON value that matches"),
         ('The answer is {"town": "Köln"}', "it is not JSON"),
         ('The answer is {"city": "Köln"', "it is not JSON"),
         ('{"city": "Köln", "near": [{"city": "Bonn"}, {"ci', "it is not JSON"),

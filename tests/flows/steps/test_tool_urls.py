@@ -18,11 +18,11 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
         ("https://", "must begin with http:// or https://"),
         ("https://{{a}}/x", "has an argument in its host"),
         ("https://api.{{a}}.org", "has an argument in its host"),
-        ("https://user:pw@host/", "holds a login"),
+        ("https://user:pw@host/", "contains a user name or password"),
         ("https://host/{{c}}", "needs the argument 'c'"),
         ("https://host/#x", "has a fragment"),
-        ("https://host/{{a b}}", "has braces that hold no name"),
-        ("https://host/a b", "holds a blank"),
+        ("https://host/{{a b}}", "has braces without a name"),
+        ("https://host/a b", "contains a space"),
         ("https://host\\@other/", "a backslash"),
         ("https://[::1/", "is not a URL"),
         ("https://host:99999/", "is not a URL"),
@@ -57,5 +57,5 @@ def test_values_of_other_types_are_texts() -> None:
 
 @pytest.mark.parametrize("value", ["", ".", ".."])
 def test_a_folder_is_never_left(value: str) -> None:
-    with pytest.raises(ToolUrlError, match="names another place"):
+    with pytest.raises(ToolUrlError, match="changes its target"):
         fill_url("https://h/users/{{a}}/delete", {"a": value})

@@ -45,10 +45,13 @@ def test_renders(template: str, text: str) -> None:
     ("template", "sentence"),
     [
         ("{{steps.other.output}}", "'steps.other.output' reads a step that did not run before"),
-        ("{{steps.call.output.items[1]}}", "'steps.call.output.items[1]' leads nowhere: there is"),
-        ("{{steps.call.output.x.y}}", "leads nowhere: there is no 'x' there"),
-        ("{{steps.call}}", "'steps.call' names no output; write steps.NAME.output"),
-        ("{{steps.call.text}}", "'steps.call.text' names no output; write steps.NAME.output"),
+        ("{{steps.call.output.items[1]}}", "'steps.call.output.items[1]' doesn't exist: there is"),
+        ("{{steps.call.output.x.y}}", "doesn't exist: there is no 'x'"),
+        ("{{steps.call}}", "'steps.call' doesn't refer to an output; write steps.NAME.output"),
+        (
+            "{{steps.call.text}}",
+            "'steps.call.text' doesn't refer to an output; write steps.NAME.output",
+        ),
     ],
 )
 def test_says_what_is_missing(template: str, sentence: str) -> None:

@@ -49,8 +49,8 @@ async def test_a_tool_is_called_as_a_run_would_call_it(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"city": "Oslo", "days": 9}, "the arguments don't fit the tool's schema"),
-        ({}, "the arguments don't fit the tool's schema"),
+        ({"city": "Oslo", "days": 9}, "the arguments don't match the tool's schema"),
+        ({}, "the arguments don't match the tool's schema"),
     ],
 )
 async def test_wrong_arguments_are_a_result_and_nothing_is_sent(

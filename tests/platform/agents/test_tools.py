@@ -73,14 +73,14 @@ async def test_two_tools_are_called_at_once_and_the_model_is_told(
         (
             ("a", "forecast", '{"days": 9}'),
             None,
-            "the arguments don't fit the tool's schema: ",
+            "the arguments don't match the tool's schema: ",
         ),
         (
             ("a", "nothing", "{}"),
             None,
             "no such tool: 'nothing'; the tools are: forecast, order",
         ),
-        (("a", "forecast", '{"city": ".."}'), None, "names another place; give them a value"),
+        (("a", "forecast", '{"city": ".."}'), None, "changes its target; give them a value"),
         (("a", "forecast", '{"city": "x"}'), Answer([b"gone"], 410), "answered HTTP 410: gone"),
         (
             ("a", "forecast", '{"city": "x"}'),
@@ -309,7 +309,7 @@ async def test_the_log_has_what_each_call_of_the_model_was_told(
     model_inputs = [step["input"] for step in logged["steps"] if step["type"] == "model"]
     assert model_inputs[0] == "Will it rain in Oslo?\n\nPlease."
     assert model_inputs[1] == '{"rain": 1}\n\n{"rain": 1}'
-    assert model_inputs[2].startswith("Your answer does not fit the JSON Schema")
+    assert model_inputs[2].startswith("Your answer does not match the JSON Schema")
     place.model.answers(says('{"rain": false}'))
     result = (await run_agent(running, agent, **body | {"input": "And now?"})).json()
     logged = sent(await running.http.get(f"/api/runs/{result['run_id']}"))

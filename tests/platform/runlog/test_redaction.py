@@ -105,7 +105,7 @@ async def test_none_keeps_of_errors_what_quotes_nothing() -> None:
         ("", '{"a": 1}', "must be a JSON list"),
         ("", '["("]', "is not a pattern of RE2"),
         ("", '["(?<=a)b"]', "is not a pattern of RE2"),
-        ("", '["x*"]', "fits an empty text"),
+        ("", '["x*"]', "matches an empty text"),
         ("", '["' + "x" * 1001 + '"]', "longer than 1000"),
         ("", "[" + ",".join(['"x"'] * 51) + "]", "holds 51 patterns"),
     ],

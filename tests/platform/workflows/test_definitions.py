@@ -71,7 +71,7 @@ async def test_what_has_no_effect_is_named_in_warnings(platform: RunningPlatform
     assert answer["warnings"] == [
         "field 'schedule' is unknown and has no effect",
         "step 1 (greet): field 'retrys' is unknown and has no effect",
-        "step 2 (b): template reads {{whom}}, which nothing fills",
+        "step 2 (b): template reads {{whom}}, which has no value",
     ]
     assert answer["data"]["steps"] == steps
 

@@ -233,12 +233,12 @@ async def test_a_strict_workflow_runs_with_all_its_variables_only(
     answer = await run_workflow(running, loose, variabels={"x": 1})
     assert answer.json()["warnings"] == [
         "field 'variabels' is unknown and has no effect",
-        "step 1 (a): template reads {{x}}, which nothing fills",
+        "step 1 (a): template reads {{x}}, which has no value",
     ]
     strict = await save_workflow(running, steps, strict=True)
     sentence = await error_of(await run_workflow(running, strict), 400)
     assert sentence == (
-        "variables: step 1 (a): template reads {{x}}, which nothing fills; send it, or give it a "
+        "variables: step 1 (a): template reads {{x}}, which has no value; send it, or give it a "
         "default"
     )
 
@@ -274,4 +274,4 @@ async def test_a_workflow_as_a_step_takes_what_its_schema_says(running: RunningP
     wrong = await error_of(await run({"who": 5, "mark": "!"}), 502)
     assert f"{inner['key']}: variables: who: 5 is not of type 'string'" in wrong
     unfilled = await error_of(await run({}), 502)
-    assert "template reads {{mark}}, which nothing fills" in unfilled
+    assert "template reads {{mark}}, which has no value" in unfilled

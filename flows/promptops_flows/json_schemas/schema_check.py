@@ -1,4 +1,4 @@
-"""Whether a schema can be used: asked once when it is saved or sent."""
+"""Checks whether a schema can be used, once when it is saved or sent."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ _SENTENCE_CHARACTERS = 300
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raises `SchemaRefusedError` for what is not a JSON Schema, or passes a limit; its work is
-    linear in the schema's size."""
+    """Raises `SchemaRefusedError` for an invalid JSON Schema, or one that exceeds a limit; the work
+    is linear in the schema's size."""
     measure_schema(schema)
-    judgement = _Judgement(schema)
-    judgement.check_keywords()
-    judgement.check_references()
+    check = _SchemaCheck(schema)
+    check.check_keywords()
+    check.check_references()
 
 
-class _Judgement:
+class _SchemaCheck:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
-        # By identity: what each schema applies to the same value, and all that it applies.
+        # By identity: the schemas that each schema applies to the same value, and all that it
+        # applies.
         self._in_place: dict[int, tuple[int, list[int]]] = {}
         self._applied: dict[int, tuple[int, list[int]]] = {}
         self._referring: list[tuple[int, str]] = []
@@ -59,7 +60,7 @@ class _Judgement:
                 self._in_place[id(schema)] = self._applied[id(schema)] = (1, [])
 
     def check_references(self) -> None:
-        """Follow all of them; what they lead to is a schema as well, wherever it stands."""
+        """Follow all references; their targets are schemas as well, wherever they are."""
         references = References(self._root)
         while self._referring:
             referring, self._referring = self._referring, []
@@ -97,7 +98,7 @@ class _Judgement:
             )
         if keyword == "patternProperties":
             raise SchemaRefusedError(
-                "has patternProperties, which no vendor takes; name the properties, or use "
+                "has patternProperties, which no vendor supports; name the properties, or use "
                 "additionalProperties"
             )
         if keyword == "pattern":
@@ -110,7 +111,7 @@ class _Judgement:
 
 
 def _own_values(schema: Mapping[str, Any]) -> int:
-    """About how many values the schema has besides the schemas in it."""
+    """The approximate number of values in the schema, without the schemas in it."""
     return sum(len(value) if isinstance(value, list | dict) else 1 for value in schema.values())
 
 
