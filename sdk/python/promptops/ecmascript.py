@@ -1,7 +1,7 @@
-"""How ECMAScript prints values: `Number.prototype.toString` and `JSON.stringify`.
+"""Prints values like ECMAScript's `Number.prototype.toString` and `JSON.stringify`.
 
-The template language prints values as JavaScript does, because that is the one printer that every
-language can follow and the Node SDK gets for free.
+The template language prints values like JavaScript, because every language can implement that form
+and the Node SDK has it built in.
 
 Source: ECMA-262, "Number::toString" and "JSON.stringify" (well-formed since ES2019).
 """
@@ -21,11 +21,11 @@ _CANONICAL_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 class UnprintableValueError(TypeError):
-    """A value has no JSON form: its type is unknown to JSON, or it contains itself."""
+    """A value without a JSON form: its type is unknown to JSON, or it contains itself."""
 
 
 def number_text(value: int | float) -> str:
-    """The digits of ``String(value)``: an integer beyond 2^53 is rounded to a double first."""
+    """The digits of ``String(value)``: an integer beyond 2^53 is first rounded to a double."""
     if isinstance(value, int):
         if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
             return int.__repr__(value)
@@ -48,9 +48,9 @@ def _double_text(value: float) -> str:
 
 
 def _without_early_exponent(text: str) -> str:
-    """Python turns to an exponent at 1e16 and below 1e-4, ECMAScript at 1e21 and below 1e-6.
+    """Python switches to an exponent at 1e16 and below 1e-4, ECMAScript at 1e21 and below 1e-6.
 
-    Both print the same shortest digits that read back as the same double.
+    Both print the shortest digits that convert back to the same double.
     """
     mantissa, _, exponent = text.partition("e")
     sign = "-" if mantissa.startswith("-") else ""
@@ -64,16 +64,16 @@ def _without_early_exponent(text: str) -> str:
 
 
 def json_text(value: Any) -> str:
-    """What ``JSON.stringify(value)`` prints.
+    """The text that ``JSON.stringify(value)`` returns.
 
-    Takes None, bool, int, float, str, list, tuple and mappings of them, nested to any depth.
-    NaN, the infinities and integers beyond the doubles are ``null``; keys that are array indexes
-    come first, in ascending order, since a JavaScript object can't hold them otherwise.
+    Accepts None, bool, int, float, str, list, tuple and mappings of them, nested to any depth. NaN,
+    the infinities and integers beyond the doubles become ``null``; keys that are array indexes come
+    first, in ascending order, like in a JavaScript object.
 
     Raises UnprintableValueError for anything else, and for a container that contains itself.
     """
-    # A stack of its own, not recursion: the depth of a value is the caller's data and must not
-    # be able to exhaust Python's stack.
+    # An explicit stack instead of recursion: the caller's data decides the depth of a value and
+    # must not be able to exhaust Python's stack.
     printed: list[str] = []
     entered: list[tuple[int, Iterator[Any]]] = []
     entered_ids: set[int] = set()
@@ -93,7 +93,7 @@ def json_text(value: Any) -> str:
 
 
 def _scalar_or_container(value: Any) -> Any:
-    """The JSON text of a scalar, or the container itself, whose pieces are still to be printed."""
+    """The JSON text of a scalar, or the container itself, whose members are printed later."""
     if isinstance(value, str):
         return _string_text(value)
     if value is None:
