@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from promptops_flows.definitions.graph import before
+from promptops_flows.definitions.graph import predecessors
 from promptops_flows.protocol.engine_client import Checkpoint
 from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
 from promptops_flows.steps.step import Step
@@ -47,7 +47,7 @@ def without(plan: Plan, checkpoints: Sequence[Checkpoint], place: int) -> list[C
     """Return the checkpoints without that of a step and those of all steps that depend on it."""
     if isinstance(plan, AgentPlan) or plan.is_list:
         return [checkpoint for checkpoint in checkpoints if checkpoint.index <= place]
-    needed = before(plan.steps)
+    needed = predecessors(plan.steps)
     dropped = {at + 1 for at, needs in enumerate(needed) if at == place or place in needs}
     return [checkpoint for checkpoint in checkpoints if checkpoint.index not in dropped]
 
@@ -100,7 +100,7 @@ def _equal_steps(old: WorkflowPlan, new: WorkflowPlan) -> dict[int, int]:
 
 def _in_order(steps: Sequence[Step]) -> list[int]:
     """Return the places, each after all places that it depends on."""
-    needed = before(steps)
+    needed = predecessors(steps)
     return sorted(range(len(steps)), key=lambda at: len(needed[at]))
 
 
