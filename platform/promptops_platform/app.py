@@ -1,4 +1,4 @@
-"""The platform as an ASGI application: its routes, and the layers that a request passes."""
+"""The platform as an ASGI application: its routes and middleware."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -112,17 +112,18 @@ ROUTERS = (
 
 @cache
 def openapi() -> dict[str, Any]:
-    """The API's OpenAPI document."""
+    """Return the API's OpenAPI document."""
     return describe(ROUTERS, by_hand=[FETCH_DESCRIPTION, PROPOSED_DESCRIPTION])
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
-    """The platform as an ASGI application; its lifespan migrates, loads, and drains the runs."""
+    """Return the platform as an ASGI application. Its lifespan migrates the database, loads what is
+    served, and drains the runs."""
     return asgi(Platform(settings, clock or SystemClock()))
 
 
 def asgi(platform: Platform) -> ASGIApp:
-    """The layers that a request passes, outermost last."""
+    """Wrap the API in its middleware, outermost last."""
     settings = platform.settings
     api = _api(platform)
     methods = Methods(api, routes=api.routes, read_only_prefix=FETCH_PATH)
@@ -167,7 +168,7 @@ def asgi(platform: Platform) -> ASGIApp:
 
 
 def _body_limit(actor: Actor) -> int | None:
-    # Workers report whole outputs of steps.
+    # Workers report complete outputs of steps.
     return WORKER_BODY_BYTES if actor.role is Role.WORKER else None
 
 
@@ -204,6 +205,7 @@ def _api(platform: Platform) -> FastAPI:
 
 
 def _resolve_routes(api: FastAPI) -> None:
-    """FastAPI would do so at the first request, and take a third of a second of the loop for it."""
+    """Resolve the routes now. FastAPI would do so at the first request, which blocks the event loop
+    for a third of a second."""
     for _ in iter_route_contexts(api.routes):
         pass

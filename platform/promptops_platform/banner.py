@@ -1,4 +1,4 @@
-"""The text at the start: where everything is, how to log in, and what is unsafe."""
+"""The text that is printed at the start: addresses, logins, and what is unsafe."""
 
 from dataclasses import dataclass
 from socket import socket
@@ -9,7 +9,7 @@ from promptops_platform.settings import DEFAULT_TOKEN, Settings
 
 @dataclass(frozen=True)
 class PrefectAccess:
-    """A Prefect server's API, its `user:password`, and its listener where it is a child of ours."""
+    """A Prefect server's API, its `user:password`, and its listener if it is our child process."""
 
     api_url: str
     auth: str | None
@@ -17,7 +17,7 @@ class PrefectAccess:
 
     @property
     def port(self) -> int | None:
-        """The port of our own server."""
+        """Return the port of our own server."""
         return None if self.listener is None else int(self.listener.getsockname()[1])
 
 
@@ -27,10 +27,10 @@ def start_text(
     prefect: PrefectAccess | None,
     default_passwords: list[str],
 ) -> str:
-    """Addresses, logins and a warning for each default secret in use.
+    """Return addresses, logins and a warning for each default secret in use.
 
-    The Prefect password is not printed, so that it stays out of captured output; the text names
-    the file that holds it.
+    The Prefect password is not printed, so that captured output doesn't contain it; the text names
+    its file.
     """
     lines = ["", f"PromptOps is ready: {', '.join(_url(address) for address in sockets)}"]
     lines += [f"  Log in as {name} / {SEEDED_PASSWORD}" for name in default_passwords]

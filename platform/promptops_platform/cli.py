@@ -54,7 +54,7 @@ app.command("worker")(worker)
 
 def main() -> None:
     """Entry point of the command."""
-    # What lies in the data folder is nobody else's business, whoever made the folder.
+    # Files in the data folder are readable by this user only, whoever has created the folder.
     os.umask(0o077)
     app()
 

@@ -1,4 +1,4 @@
-"""Where the time comes from, so that tests can set it."""
+"""The source of the current time, so that tests can set it."""
 
 import asyncio
 import time
@@ -10,17 +10,18 @@ class Clock(Protocol):
     """Source of the current time."""
 
     def now(self) -> datetime:
-        """The current time, in UTC and with its zone."""
+        """Return the current time in UTC, with its zone."""
 
     def monotonic(self) -> float:
-        """Seconds that pass whatever the clock is set to; only their differences mean something."""
+        """Return seconds that pass independently of the clock's setting; only differences are
+        meaningful."""
 
     async def sleep(self, seconds: float) -> None:
-        """Let this time pass."""
+        """Wait for this time."""
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -33,7 +34,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that stands still until it is moved."""
+    """A clock whose time changes only when a test advances or sets it."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._now = start or datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,7 +48,7 @@ class FakeClock:
         return self._monotonic
 
     async def sleep(self, seconds: float) -> None:
-        """Until the clock was moved that far."""
+        """Wait until the clock has been advanced by this time."""
         end = self._now + timedelta(seconds=seconds)
         while self._now < end:
             await self._moved.wait()

@@ -1,4 +1,4 @@
-"""Every room of a platform, each composed by itself: here is their order, and who gets whom."""
+"""Builds the rooms of a platform, in their order and with their dependencies."""
 
 from promptops_flows.telemetry.call_counts import CallCounts
 from promptops_flows.telemetry.traced_calls import TracedCalls
@@ -60,12 +60,13 @@ from promptops_providers.observation import CallObserver, Observers
 
 
 class Composition:
-    """The rooms of one platform, lower ones first. Nothing is opened or started yet."""
+    """All rooms of one platform, lower ones first. Nothing is opened or started yet."""
 
     def __init__(
         self, settings: Settings, clock: Clock, start_work: StartWork = NO_START_WORK
     ) -> None:
-        """`start_work` is that of engine and Prefect, where they are started along with it."""
+        """`start_work` reports the start of engine and Prefect, if they are started together with
+        the platform."""
         self.settings = settings
         self.text_policy = policy_of(
             texts=settings.run_texts,
@@ -119,7 +120,7 @@ class Composition:
                 DefinitionContents(WORKFLOWS, changes.log),
                 DefinitionContents(AGENTS, changes.log),
                 ConnectionContents(),
-                # Before the runs, as these are gone then.
+                # Before the runs, because it reads them.
                 self._suspended_contents,
                 RunContents(),
                 KeyContents(),
@@ -248,7 +249,7 @@ class Composition:
         self.workers = Workers(settings, database, runlog, self.execution, clock)
 
     def _compose_top(self, clock: Clock) -> None:
-        """What brings rooms together for people and programs."""
+        """Build the rooms that combine others for people and programs."""
         self.publishing = Publishing(
             database=self.database,
             prompts=self.prompts.service,
@@ -348,7 +349,7 @@ class Composition:
             self.schedules.follower,
         ):
             feed.add(consumer)
-        # After the consumers: an event goes out when its change can already be fetched.
+        # After the consumers: an event is sent when its change can already be fetched.
         for announcer in (self.changes.replicas, self.realtime.hub):
             feed.announce_to(announcer)
 
@@ -358,7 +359,7 @@ class Composition:
         return Observers(self.calls, TracedCalls(self.tracing, self.text_policy))
 
     def services(self) -> tuple[object, ...]:
-        """What routes ask for."""
+        """Return what routes depend on."""
         return (
             self.database,
             self.stop_signal,

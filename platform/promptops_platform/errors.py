@@ -1,26 +1,26 @@
-"""The errors that callers are told of, one class per situation.
+"""The errors that callers receive, one class per situation.
 
 PlatformError
-├── BadRequest          400  a field or value can't be taken
-├── Unauthorized        401  no token, or one that is not valid
+├── BadRequest          400  a field or value is invalid
+├── Unauthorized        401  the token is missing or invalid
 ├── Forbidden           403  the role is too low
 ├── NotFound            404
-├── Conflict            409  the change collides with what is stored
-├── RequestTimeout      408  the request did not come in time
+├── Conflict            409  the change conflicts with the stored state
+├── RequestTimeout      408  the request did not arrive in time
 ├── BodyTooLarge        413
-├── UpgradeRequired     426  a WebSocket is asked for like a page
+├── UpgradeRequired     426  a WebSocket path was requested over plain HTTP
 ├── TooManyRequests     429
 ├── HeadTooLarge        431
-├── CallerGone          499  nobody waits for the answer any more
+├── CallerGone          499  the client has disconnected
 ├── StepFailed          502  a workflow's step failed
-├── ProviderFailed      502  a model provider did not answer as asked
-└── Unavailable         503  a part that the request needs can't answer now
+├── ProviderFailed      502  a call to a model provider failed
+└── Unavailable         503  a part that the request needs is unavailable
     ├── DatabaseUnavailable
-    │   ├── DatabaseNotWritable   its disk is full, or it may only be read
+    │   ├── DatabaseNotWritable   its disk is full, or it is read-only
     │   └── DatabaseDamaged       what is stored can't be read
     ├── EngineNotReady
     ├── SecretUnreadable
-    └── NotReady            this replica should be sent no requests now
+    └── NotReady            this replica should get no requests now
 """
 
 import math
@@ -29,14 +29,14 @@ from typing import Any, ClassVar
 
 
 class StartRefused(Exception):
-    """The platform can't start; the text says why and what to do."""
+    """The platform can't start; the message says why and how to fix it."""
 
 
 class PlatformError(Exception):
-    """Base of all errors that become an answer.
+    """Base of all errors that become an error response.
 
-    `sentence` goes to the caller as `error`; `code` names the situation for programs; `fields`
-    stand beside both in the body.
+    `sentence` is the response's `error`; `code` identifies the situation for programs; `fields` are
+    added to the body.
     """
 
     status: ClassVar[int] = 500
@@ -55,7 +55,7 @@ class PlatformError(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
-        """The JSON body of the answer."""
+        """Return the JSON body of the response."""
         return {"error": self.sentence, "code": self.code, **self.fields}
 
 
@@ -129,7 +129,7 @@ class StepFailed(PlatformError):
 
 
 class ProviderFailed(PlatformError):
-    """`reason` is the provider error's own code; `retry_after` is in seconds, where it is known."""
+    """`reason` is the provider error's own code; `retry_after` is in seconds, None if unknown."""
 
     status = 502
     code = "provider_failed"
@@ -143,7 +143,7 @@ class ProviderFailed(PlatformError):
         fields: Mapping[str, Any] | None = None,
     ) -> None:
         hint = {} if retry_after is None else {"retry_after": retry_after}
-        # The header takes whole seconds only.
+        # The header allows whole seconds only.
         headers = {} if retry_after is None else {"retry-after": str(math.ceil(retry_after))}
         super().__init__(
             sentence, headers=headers, fields={"reason": reason, **hint, **(fields or {})}

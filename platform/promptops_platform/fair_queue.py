@@ -1,15 +1,16 @@
-"""A few places, for which callers wait in lines of their own: a flood delays itself only."""
+"""A limited number of places, with a separate line for each caller, so that a flood delays only its
+own caller."""
 
 from asyncio import Future, get_running_loop
 from collections import OrderedDict, deque
 
 
 class LineFull(Exception):
-    """Too many wait for a place."""
+    """Too many callers wait for a place."""
 
 
 class FairQueue:
-    """A free place goes to the lines in turn, and in each line to who came first."""
+    """A free place goes to the lines in turn, and within a line to the first in it."""
 
     def __init__(
         self, places: int, *, most_waiting: int | None = None, most_per_line: int | None = None
@@ -21,8 +22,8 @@ class FairQueue:
         self.waiting = 0
 
     async def enter(self, line: str) -> None:
-        """Wait for a place, which is to be left; raises LineFull. Where too many wait in all, the
-        last one of the longest line is refused."""
+        """Wait for a place, which the caller has to `leave`; raises LineFull. If too many wait in
+        total, the last one of the longest line is refused."""
         if self._free and not self._lines:
             self._free -= 1
             return
@@ -39,7 +40,7 @@ class FairQueue:
             raise
 
     def leave(self) -> None:
-        """Give the place to the next one."""
+        """Pass the place to the next one in turn."""
         while self._lines:
             line = next(iter(self._lines))
             place = self._lines[line].popleft()
@@ -68,7 +69,8 @@ class FairQueue:
             place.set_exception(LineFull())
 
     def _give_up(self, line: str, place: "Future[None]") -> None:
-        """Of who left: the place that was just given goes on to another."""
+        """Remove a waiter that was cancelled: a place that it was just given goes to the next
+        one."""
         if place.done() and not place.cancelled():
             self.leave()
             return

@@ -1,5 +1,5 @@
-"""Texts that callers send: what is refused, so that every database and old client can hold it,
-and how names are written, so that what looks alike is alike."""
+"""Types of texts that callers send: what they refuse, so that every database and existing client
+can store it, and how names are normalized, so that names that look alike are equal."""
 
 import math
 import re
@@ -17,28 +17,28 @@ from pydantic import (
     WithJsonSchema,
 )
 
-# Prefect refuses / % & < > in the names of flows, which are made from keys; the others would have
-# to be escaped by hand in a URL or a shell.
+# Prefect refuses / % & < > in the names of flows, which are built from keys; the other characters
+# would have to be escaped by hand in a URL or a shell.
 KEY_REFUSED = re.compile(r"""[\s/\\%&<>?#"']""")
 LONGEST_KEY = 200
 LONGEST_LABEL = 64
 LONGEST_LINE = 500
-# A megabyte, also of texts that have one byte a character.
+# A megabyte, even for texts with one byte per character.
 LONGEST_CONTENT = 1_048_576
 LONGEST_NAME = 200
 DEEPEST_JSON = 100
-# Control characters but tab, LF and CR, and halves of a surrogate pair, which are not text.
+# Control characters except tab, LF and CR, and lone surrogates, which are not text.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 LINE_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-# Unicode's format characters (Cf) and what else is drawn as nothing: bidirectional signs, joiners,
-# spaces without width, fillers, tags, line separators.
+# Unicode's format characters (Cf) and other invisible ones: bidirectional signs, joiners,
+# zero-width spaces, fillers, tags, line separators.
 _UNSEEN = (
     "\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
     "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb"
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff"
 )
-# Two of them choose whether a sign is drawn as an emoji; people write these in titles.
+# Two of them select whether a character is drawn as an emoji; people write these in titles.
 INVISIBLE = re.compile(f"[{_UNSEEN}\ufe00-\ufe0f]")
 INVISIBLE_IN_TITLES = re.compile(f"[{_UNSEEN}\ufe00-\ufe0d]")
 # All spaces of Unicode, and the tab; not the other control characters, which are refused.
@@ -46,19 +46,19 @@ BLANKS = (
     "\t \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u202f\u205f\u3000"
 )
-# To put many combining marks in order takes the square of their number, so texts that have some
-# are normalized in parts, cut where nothing combines.
+# Ordering many combining marks takes time that is quadratic in their number, so texts with some are
+# normalized in parts, split where nothing combines.
 NORMALIZED_AT_ONCE = 32
 COMBINING = re.compile(
     f"[{''.join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.combining(mark))}"
     "\U00010000-\U0010ffff]"
 )
-# A composed character has at most four parts: nothing longer fits after it is composed.
+# A composed character has at most four parts, so longer texts don't fit after composition.
 LONGEST_NORMALIZED = 4 * LONGEST_LINE
 
 
 def refuse_unprintable(value: str) -> str:
-    """Refuse control characters (but tab, LF and CR) and lone surrogates."""
+    """Refuse control characters (except tab, LF and CR) and lone surrogates."""
     match = UNPRINTABLE.search(value)
     if match:
         code = ord(match.group())
@@ -68,7 +68,8 @@ def refuse_unprintable(value: str) -> str:
 
 
 def composed(text: str) -> str:
-    """`text` in Unicode's normal form C: letters that look alike are the same characters."""
+    """Return `text` in Unicode's normal form C, in which equal-looking letters are the same
+    characters."""
     if text.isascii():
         return text
     if not COMBINING.search(text):
@@ -86,7 +87,7 @@ def _end_of_part(text: str, start: int) -> int:
     if end >= len(text):
         return len(text)
     for place in range(end, start + NORMALIZED_AT_ONCE // 2, -1):
-        # Vowels and finals of Hangul also join what stands before them.
+        # Vowels and finals of Hangul also combine with the preceding character.
         if not unicodedata.combining(text[place]) and not "\u1160" <= text[place] <= "\u11ff":
             return place
     return end
@@ -99,7 +100,7 @@ def _composed(value: object) -> object:
 
 
 def _tidy(value: object) -> object:
-    """A name without blanks around it, composed."""
+    """Return a name without surrounding blanks, composed."""
     value = _composed(value)
     return value.strip(BLANKS) if isinstance(value, str) else value
 
@@ -134,17 +135,19 @@ def _title(value: str) -> str:
 
 
 def tidied(value: str) -> str:
-    """A name as it is stored: composed, and without blanks around it."""
+    """Return a name as it is stored: composed, and without surrounding blanks."""
     return composed(value).strip(BLANKS)
 
 
 def alike(value: str) -> str:
-    """The same for all names that people take for the same: without case, width and styles."""
+    """Return the same text for all names that people take for the same: it ignores case, width and
+    styles."""
     return " ".join(unicodedata.normalize("NFKC", value[:LONGEST_LINE]).casefold().split())
 
 
 def title(value: str) -> str:
-    """As a field `Title` has it, however long; raises ValueError."""
+    """Normalize and check a title like the field type `Title`, without a length limit; raises
+    ValueError."""
     return _title(tidied(value))
 
 
@@ -167,7 +170,7 @@ def _without_colon(value: str) -> str:
 
 
 def refuse_unprintable_inside(value: Any) -> Any:
-    """As `refuse_unprintable`, in every text of a JSON value; also refuses NaN and Infinity."""
+    """Like `refuse_unprintable`, for every text in a JSON value; also refuses NaN and Infinity."""
     pending = [(value, 0)]
     while pending:
         inner_value, depth = pending.pop()
@@ -196,12 +199,12 @@ def _empty_is_not_given(value: object) -> object:
 
 
 def _pattern(refused: str) -> Any:
-    """For the API description, as the validators' searches say nothing there."""
+    """For the API description, in which the validators' searches don't appear."""
     return Field(json_schema_extra={"pattern": f"^[^{refused}]*$"})
 
 
 def _or_not_given(refused: str) -> WithJsonSchema:
-    """A label in the API description where null and the empty text mean not given."""
+    """A label for which null and the empty text mean not given, in the API description."""
     label = {"type": "string", "maxLength": LONGEST_LABEL, "pattern": f"^[^{refused}]*$"}
     return WithJsonSchema({"anyOf": [label, {"type": "null"}]})
 
@@ -224,18 +227,18 @@ Label = Annotated[
     AfterValidator(_key),
     BeforeValidator(_tidy),
 ]
-# One line, as it was sent: a token, or what a hash is made of.
+# One line, unchanged: a token, or a value that is hashed.
 RawLine = Annotated[
     str,
     StringConstraints(max_length=LONGEST_LINE),
     _pattern(_NO_LINE),
     AfterValidator(_one_line),
 ]
-# What is looked up, by a name or a part of one.
+# A term to look up: a name or a part of it.
 Line = Annotated[RawLine, BeforeValidator(_composed)]
-# Prefect knows no workspaces: a flow of another one is called `slug:key`.
+# Prefect has no workspaces: a flow of another workspace is called `slug:key`.
 Slug = Annotated[Label, AfterValidator(_without_colon)]
-# Names for people. Empty ones exist: a prompt needs none beside its key.
+# Names for people. They may be empty: a prompt needs no name beside its key.
 Name = Annotated[
     str,
     StringConstraints(max_length=LONGEST_NAME),
@@ -257,7 +260,7 @@ Content = Annotated[
     _pattern(_NO_CONTENT),
     AfterValidator(refuse_unprintable),
 ]
-# A description, for people.
+# A description for people.
 Prose = Annotated[
     str,
     StringConstraints(max_length=LONGEST_CONTENT),
@@ -265,7 +268,7 @@ Prose = Annotated[
     AfterValidator(refuse_unprintable),
     AfterValidator(composed),
 ]
-# What a search looks for: a part of a text, which may have several lines.
+# A search term: a part of a text, which may have several lines.
 SearchTerm = Annotated[
     str,
     StringConstraints(max_length=LONGEST_LINE),
@@ -275,14 +278,14 @@ SearchTerm = Annotated[
 JsonObject = Annotated[dict[str, Any], AfterValidator(refuse_unprintable_inside)]
 Json = Annotated[Any, AfterValidator(refuse_unprintable_inside)]
 
-# "Not given" and the empty text are the same to existing clients in these places.
+# Existing clients treat an empty text as "not given" in these places.
 OptionalLabel = Annotated[
     Label | None, BeforeValidator(_empty_is_not_given), _or_not_given(_NO_KEY)
 ]
 OptionalSlug = Annotated[
     Slug | None, BeforeValidator(_empty_is_not_given), _or_not_given(_NO_KEY + ":")
 ]
-# With a zone: a time without one means another instant on every machine.
+# With a zone: a time without one means a different instant on every machine.
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 OptionalTime = Annotated[Time | None, BeforeValidator(_empty_is_not_given)]
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_not_given)]
@@ -291,13 +294,13 @@ OptionalSearchTerm = Annotated[SearchTerm | None, BeforeValidator(_empty_is_not_
 Position = Annotated[int, Field(ge=1, le=2**63 - 1)]
 OptionalPosition = Annotated[Position | None, BeforeValidator(_empty_is_not_given)]
 OptionalName = Annotated[Name | None, BeforeValidator(_empty_is_not_given)]
-# As it was sent, because a rollout's variant follows from its bytes.
+# Unchanged, because a rollout's variant depends on its bytes.
 OptionalSubject = Annotated[
     Annotated[RawLine, StringConstraints(max_length=LONGEST_NAME)] | None,
     BeforeValidator(_empty_is_not_given),
 ]
 
-# An id in a path: whatever it is, it is looked up; only what no database takes is refused.
+# An id in a path. Any id can be looked up; only texts that no database accepts are refused.
 ResourceId = Annotated[
     str,
     StringConstraints(max_length=LONGEST_KEY),

@@ -1,7 +1,7 @@
 """Returns freed memory to the system.
 
-The short-lived values of requests leave holes between those that stay, such as prompts in the
-snapshot. The C library would keep these pages for later; after many edits they are megabytes.
+Short-lived values of requests leave gaps between long-lived ones, such as prompts in the snapshot.
+The C library would keep these pages for later use; after many edits they add up to megabytes.
 """
 
 import asyncio
@@ -9,18 +9,18 @@ import ctypes
 from collections.abc import Callable
 
 PERIOD_SECONDS = 2.0
-# Trimming stops the threads that need memory for up to 50 ms: after many edits alone, and not amid
-# them, when the holes are soon filled again.
+# Trimming blocks the threads that need memory for up to 50 ms, so it runs after many edits, not
+# during them, when the gaps are soon filled again.
 LEAST_CHANGES = 500
-# Takes the number of bytes to keep, and returns whether it returned some.
+# Takes the number of bytes to keep, and returns whether it released any.
 Trim = Callable[[int], int]
 
 
 async def return_freed_memory(
     trim: Trim | None, revision: Callable[[], int], period_seconds: float = PERIOD_SECONDS
 ) -> None:
-    """Trim the heap, on a thread, whenever a period without changes follows many; `revision` is
-    that of the last change. Ends at once where the heap can't be trimmed."""
+    """Trim the heap, in a thread, whenever a quiet period follows many changes; `revision` returns
+    that of the last change. Returns immediately if the heap can't be trimmed."""
     trimmed_at = last = revision()
     while trim is not None:
         await asyncio.sleep(period_seconds)
@@ -31,7 +31,7 @@ async def return_freed_memory(
 
 
 def malloc_trim() -> Trim | None:
-    """That of glibc; musl and macOS have none."""
+    """Return glibc's function; musl and macOS have none."""
     try:
         trim: Trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError):

@@ -4,13 +4,15 @@ import os
 import time
 from random import Random
 
-# Ids are no secrets, and a request takes one: the system is asked for randomness once a process.
+# Ids are not secret, and each request needs one, so the system is asked for randomness only once
+# per process.
 _random = Random(os.urandom(32))  # noqa: S311
 os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
 
 
 def new_id() -> str:
-    """A UUID of version 7 (RFC 9562, section 5.7) as 32 hex digits: unique, and ordered by time.
+    """Return a UUID of version 7 (RFC 9562, section 5.7) as 32 hex digits: unique, and ordered by
+    time.
 
     Ordered ids keep inserts at the end of the index.
     """

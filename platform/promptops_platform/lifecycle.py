@@ -1,4 +1,4 @@
-"""One running platform: how it is prepared, started and stopped."""
+"""The life cycle of a platform: prepare, start and stop."""
 
 import structlog
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class Platform(Composition):
-    """All rooms, and what runs in them."""
+    """All rooms of a platform, and their background tasks."""
 
     def __init__(
         self, settings: Settings, clock: Clock, start_work: StartWork = NO_START_WORK
@@ -27,11 +27,12 @@ class Platform(Composition):
         self._prepared = self._started = False
 
     async def prepare(self, *, new_database: bool = False) -> None:
-        """Bring the database to this release: schema, first rows, runs that a crash left open.
+        """Upgrade the database to this release: schema, first rows, and runs that a crash left
+        open.
 
-        Raises SchemaRefused for a database that is not ours, and StartRefused for secrets that
-        are missing or wrong, and where the database that this data folder had is gone; with
-        `new_database` another one takes its place. Harmless when repeated.
+        Raises SchemaRefused for a database of another program, and StartRefused if secrets are
+        missing or invalid, or if this data folder's database is missing; with `new_database` a new
+        one replaces it. Idempotent.
         """
         if self._prepared:
             return
@@ -42,7 +43,7 @@ class Platform(Composition):
             identity = await ensure_identity(transaction.session, remembered or new_id())
             self._refuse_another_database(identity, remembered)
             await self.changes.log.seed(transaction)
-            # Before the vault, which makes the secret key of a new data folder.
+            # Before the vault, which creates the secret key of a new data folder.
             await self.agents.conversations.check(transaction)
             await self.triggers.secrets.check(transaction)
             await self.providers.vault.check(transaction)
@@ -56,9 +57,9 @@ class Platform(Composition):
             log.warning("runs_interrupted", runs=interrupted)
 
     async def open_registry(self) -> None:
-        """For a command that only writes to the registry, perhaps beside a platform that runs:
-        its schema, and who may do what. Raises SchemaRefused, and StartRefused where no platform
-        has run: in the wrong folder, most likely, which stays as it is."""
+        """Prepare for a command that only writes to the registry, perhaps while a platform runs:
+        load its schema and permissions. Raises SchemaRefused, and StartRefused if no platform has
+        run on it, which is most likely the wrong folder; nothing is created there."""
         location = self.settings.database_location
         never_run = StartRefused(
             f"no PromptOps has run on {location} yet; start one first, or name the data folder or "
@@ -105,7 +106,7 @@ class Platform(Composition):
         )
 
     async def start(self) -> None:
-        """Load what is served and follow the changes. Harmless when repeated."""
+        """Load what is served and follow the changes. Idempotent."""
         if self._started:
             return
         self._started = True
@@ -123,7 +124,7 @@ class Platform(Composition):
             self.changes.notifications.start()
 
     async def stop(self) -> None:
-        """Let the runs end, then let go of everything. Harmless when repeated."""
+        """Let the runs end, then close everything. Idempotent."""
         self.stop_signal.set()
         await self.triggers.stop()
         await self.deployments.stop()
@@ -144,7 +145,7 @@ class Platform(Composition):
 
 
 async def migrate_known(database: Database, settings: Settings, remembered: str | None) -> None:
-    """Migrate, but make no new database where the data folder remembers that it had one; raises
+    """Migrate, but don't create a database if the data folder has already had one; raises
     StartRefused then."""
     try:
         await migrate(database.engines, must_exist=remembered is not None)

@@ -1,4 +1,4 @@
-"""Listen addresses: parsing `host:port` and opening the sockets; and whose an address is."""
+"""Listen addresses: parse `host:port`, open the sockets, and group client addresses by customer."""
 
 import ipaddress
 import socket
@@ -7,13 +7,13 @@ from typing import Self
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1")
 ALL_HOSTS = ("0.0.0.0", "::")  # noqa: S104  what an address without a host asks for
-# A provider gives each customer at least such a network, whose addresses cost nothing.
+# A provider assigns each customer at least such a network, so further addresses in it cost nothing.
 IPV6_NETWORK = 64
 
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """A parsed address; `host` is None where only a port was given (`:8080`)."""
+    """A parsed address; `host` is None if only a port was given (`:8080`)."""
 
     host: str | None
     port: int
@@ -22,7 +22,7 @@ class ListenAddress:
     def parse(cls, text: str) -> Self:
         """Parse `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `name:8080`.
 
-        Raises ValueError with a sentence that says what was expected.
+        Raises ValueError with a sentence that describes the expected form.
         """
         host, colon, port = text.rpartition(":")
         if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
@@ -30,17 +30,17 @@ class ListenAddress:
         return cls(host.removeprefix("[").removesuffix("]") or None, int(port))
 
     def hosts(self, *, loopback_only: bool) -> tuple[str, ...]:
-        """The hosts to bind; `loopback_only` matters only where no host was named."""
+        """Return the hosts to bind; `loopback_only` applies only without a host."""
         if self.host is not None:
             return (self.host,)
         return LOOPBACK_HOSTS if loopback_only else ALL_HOSTS
 
 
 def open_sockets(hosts: tuple[str, ...], port: int) -> list[socket.socket]:
-    """Listening sockets for `hosts`, all on one port (0 picks a free one).
+    """Return listening sockets for `hosts`, all on one port (0 picks a free one).
 
-    Raises OSError when the port is taken, or when no host could be bound. A machine without IPv6
-    gets the IPv4 socket alone.
+    Raises OSError if the port is taken, or if no host could be bound. A machine without IPv6 gets
+    only the IPv4 socket.
     """
     sockets: list[socket.socket] = []
     for host in hosts:
@@ -61,8 +61,8 @@ def _bind(host: str, port: int) -> socket.socket:
     family, _, _, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
-    # Of a socket without its protocol, asyncio doesn't see that it is TCP, and leaves Nagle's
-    # algorithm on: an answer's body would wait for the acknowledgement of its head.
+    # If a socket doesn't name its protocol, asyncio doesn't detect TCP and leaves Nagle's algorithm
+    # on: the body of a response would wait for the acknowledgement of its head.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -76,7 +76,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def network(address: str) -> str:
-    """An IPv4 address as it is, of an IPv6 address the customer's network."""
+    """Return an IPv4 address unchanged, and for an IPv6 address the customer's network."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, with the request's id where there is one."""
+"""Structured logs: one event per line, with the request's id if there is one."""
 
 import logging
 import sys
@@ -12,8 +12,8 @@ from promptops_flows.telemetry.text_policy import EVERYTHING, TextPolicy
 def configure_logs(
     level: str, log_format: Literal["auto", "json", "text"], texts: TextPolicy = EVERYTHING
 ) -> None:
-    """Send our own and the libraries' logs to stderr, as JSON or, for a terminal, as text. `texts`
-    says what they may hold of runs."""
+    """Write our own logs and those of libraries to stderr, as JSON or, for a terminal, as text.
+    `texts` determines which texts of runs they may contain."""
     as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -41,13 +41,14 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel("WARNING")
-    # Libraries below WARNING would print statements with their values, and handshakes' tokens.
+    # Below WARNING, libraries would print SQL statements with their values, and tokens of
+    # handshakes.
     logging.getLogger("promptops_platform").setLevel(level.upper())
 
 
 def _without_texts(texts: TextPolicy) -> structlog.types.Processor:
-    """Redacts paths, which hold ids of conversations, and asyncio's words about an exception, whose
-    first line alone is its own."""
+    """Redact paths, which contain ids of conversations, and asyncio's messages about exceptions, of
+    which only the first line is its own."""
 
     def process(_logger: object, _method: str, event: structlog.types.EventDict) -> Any:
         if isinstance(event.get("path"), str):
@@ -60,7 +61,7 @@ def _without_texts(texts: TextPolicy) -> structlog.types.Processor:
 
 
 def _rendering(texts: TextPolicy, *, as_text: bool) -> list[structlog.types.Processor]:
-    """Tracebacks come without local variables, which would hold tokens and passwords."""
+    """Tracebacks have no local variables, which could contain tokens and passwords."""
     if not texts.keeps_everything:
         renderer = (
             structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()

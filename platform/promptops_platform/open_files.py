@@ -1,17 +1,17 @@
-"""How many files and sockets this process may have open."""
+"""The limit of open files and sockets of this process."""
 
 import resource
 
-# Where the system sets no bound.
+# If the system sets no limit.
 UNBOUNDED = 1_048_576
 
 
 def raise_limit() -> int:
-    """Allow as many as an unprivileged process may; returns the number."""
+    """Raise the limit to the most that an unprivileged process may set; returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = UNBOUNDED if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < highest:
-        # macOS says unlimited and takes less.
+        # macOS reports unlimited but accepts less.
         for number in (highest, 10_240):
             try:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, number), hard))
@@ -22,6 +22,6 @@ def raise_limit() -> int:
 
 
 def limit() -> int:
-    """How many there may be now."""
+    """Return the current limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return UNBOUNDED if soft == resource.RLIM_INFINITY else soft

@@ -1,4 +1,4 @@
-"""Small files of the data folder: read with care, written complete or not at all."""
+"""Small files of the data folder: read safely, and written atomically."""
 
 import contextlib
 import os
@@ -11,18 +11,18 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class FileNotUsable(ValueError):
-    """The file can't be read or written; the text names it and says why."""
+    """The file can't be read or written; the message names it and says why."""
 
 
 def create_private(path: Path, text: str) -> None:
-    """Write `text` to a new file, unless there is one; raises FileNotUsable.
+    """Write `text` to a new file, unless it exists; raises FileNotUsable.
 
-    The file is readable by its owner only from the first moment, and appears complete or not at
-    all. When two create it at once, the first one's text stands: read the file afterwards.
+    The file is readable only by its owner from the start, and appears completely or not at all. If
+    two processes create it at once, the first one's text stays, so read the file afterwards.
     """
     draft = _write_draft(path, text)
     try:
-        # A link, not a rename, which would replace the file of whoever was faster.
+        # A link, not a rename, which would replace a file that another process has created first.
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
     except OSError as error:
@@ -32,8 +32,8 @@ def create_private(path: Path, text: str) -> None:
 
 
 def replace_private(path: Path, text: str) -> None:
-    """Write `text` to a file in place of what it held; raises FileNotUsable. A power cut leaves the
-    old text or the new one."""
+    """Replace the text of a file; raises FileNotUsable. After a power cut the file contains the old
+    text or the new one."""
     draft = _write_draft(path, text)
     try:
         draft.replace(path)
@@ -43,10 +43,10 @@ def replace_private(path: Path, text: str) -> None:
 
 
 def read_private(path: Path) -> str | None:
-    """The stripped text of a file, None where there is none; raises FileNotUsable.
+    """Return the stripped text of a file, None if it doesn't exist; raises FileNotUsable.
 
-    Never waits, as it would for the other end of a pipe. The file becomes readable by its owner
-    only, where this user may say so.
+    It never blocks, even if the file is a pipe. The file becomes readable only by its owner, if
+    this user may change that.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,4 +1,5 @@
-"""Secrets that are needed again as they were, a provider's API key for instance, encrypted."""
+"""Encryption of secrets that are needed again in their original form, such as a provider's API
+key."""
 
 import base64
 import binascii
@@ -19,34 +20,34 @@ KEY_REMEDY = (
 
 
 class SecretKeyUnreadable(ValueError):
-    """The file of the generated key can't be used; the text names it."""
+    """The file of the generated key can't be used; the message names it."""
 
 
 class Unsealable(Exception):
-    """A sealed text that another key has made, or that was made for another place."""
+    """The sealed text was encrypted with another key or for another place."""
 
 
 class Sealer:
     """Encrypts with the first key and decrypts with any (Fernet: AES-128-CBC, HMAC-SHA256).
 
-    A secret is sealed for a place, a text that names where it belongs, and is given out for that
-    place only. So whoever can write to the database can't have a secret used in another row.
+    A secret is sealed for a place, a text that says where it belongs, and can be unsealed for that
+    place only. So nobody with write access to the database can use a secret in another row.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        """`keys` are 32 bytes each, at least one."""
-        # Only where something is sealed: it takes 10 MB, and the settings need this module.
+        """`keys` are 32 bytes each; at least one is required."""
+        # Imported only when something is sealed: it takes 10 MB, and the settings need this module.
         from cryptography.fernet import Fernet, InvalidToken, MultiFernet  # noqa: PLC0415
 
         self._other_key = InvalidToken
         self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
     def seal(self, secret: str, place: str) -> str:
-        """The sealed text; another one each time."""
+        """Return the sealed text, which differs each time."""
         return self._fernet.encrypt(json.dumps([place, secret]).encode()).decode()
 
     def unseal(self, sealed: str, place: str) -> str:
-        """The secret; raises Unsealable."""
+        """Return the secret; raises Unsealable."""
         try:
             sealed_for, secret = json.loads(self._fernet.decrypt(sealed))
         except self._other_key as error:
@@ -57,13 +58,13 @@ class Sealer:
 
 
 def new_key() -> str:
-    """A key as `parsed_keys` reads it."""
+    """Return a new key in the format of `parsed_keys`."""
     return base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode()
 
 
 def parsed_keys(text: str) -> list[bytes]:
-    """Comma-separated keys, each 32 bytes in Base64 of either alphabet; raises ValueError, whose
-    text repeats none of them."""
+    """Parse comma-separated keys, each 32 bytes in Base64 of either alphabet; raises ValueError
+    without repeating a key."""
     keys = [_parsed(key.strip()) for key in text.split(",") if key.strip()]
     if not keys:
         raise ValueError(f"holds no key; {REMEDY}")
@@ -71,33 +72,35 @@ def parsed_keys(text: str) -> list[bytes]:
 
 
 class SecretKeys:
-    """The secret keys of a platform: those that it was given, else the one of its data folder.
+    """The secret keys of a platform: those of the settings, otherwise the one of its data folder.
 
-    That one is made when it is first needed, so that whoever finds it missing beside secrets that
-    it had encrypted can say so, and no new one takes its place.
+    The data folder's key is created when it is first needed. So if it is missing although secrets
+    were encrypted with it, that can be reported before a new key takes its place.
     """
 
     def __init__(self, data: Path, text: str | None = None) -> None:
-        """Raises ValueError for given keys that are none, and SecretKeyUnreadable for a file that
-        holds none."""
+        """Raises ValueError for invalid keys, and SecretKeyUnreadable for a file without a valid
+        key."""
         self._path = data / KEY_FILE
         self._keys = parsed_keys(text) if text else self._read()
         self._sealer: Sealer | None = None
 
     @property
     def missing(self) -> Path | None:
-        """The file that should hold the key, where there is none yet."""
+        """Return the key's file if it does not exist yet."""
         return self._path if self._keys is None else None
 
     @property
     def sealer(self) -> Sealer:
-        """Encrypts with the first key; raises SecretKeyUnreadable where none can be made."""
+        """Return the sealer, which encrypts with the first key; raises SecretKeyUnreadable if no
+        key can be created."""
         if self._sealer is None:
             self._sealer = Sealer(self.make_missing())
         return self._sealer
 
     def make_missing(self) -> list[bytes]:
-        """The keys; makes the data folder's where there is none. Raises SecretKeyUnreadable."""
+        """Return the keys; creates the data folder's key if it doesn't exist. Raises
+        SecretKeyUnreadable."""
         return self._keys or self._make()
 
     def _make(self) -> list[bytes]:
@@ -105,7 +108,7 @@ class SecretKeys:
             create_private(self._path, new_key() + "\n")
         except FileNotUsable as error:
             raise SecretKeyUnreadable(str(error)) from error
-        # Perhaps another process was faster: its key stands.
+        # If another process was faster, its key counts.
         self._keys = self._read()
         assert self._keys is not None
         return self._keys

@@ -1,4 +1,4 @@
-"""Runs the platform: sockets, signals, children, and the text at the start."""
+"""Runs the platform: sockets, signals, child processes, and the text at the start."""
 
 import asyncio
 import gc
@@ -41,19 +41,20 @@ log = structlog.get_logger(__name__)
 
 LONGEST_WEBSOCKET_MESSAGE = 64 * 1024
 BACKLOG = 2048
-# Longer than clients keep an idle connection, so that they close it, not we while they send.
+# Longer than clients keep an idle connection, so that they close it, not we while they send a
+# request.
 KEEP_ALIVE_SECONDS = 120
 CREDENTIALS = Path("prefect", "credentials")
 PREFECT_HOST = "127.0.0.1"
-# What is left, after the runs were drained, to answer those who asked for them.
+# The time that remains after the runs were drained, to respond to their callers.
 ANSWER_SECONDS = 5.0
-# What a child gets beyond the drain before it is killed.
+# The additional time after which a child that drains is killed.
 KILL_MARGIN_SECONDS = 25.0
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn raises them again at its end, and a graceful stop would
-    exit with the signal's code instead of 0."""
+    """Doesn't handle signals: uvicorn raises them again at its end, so a graceful stop would exit
+    with the signal's code instead of 0."""
 
     def __init__(self, config: uvicorn.Config, when_started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -69,7 +70,7 @@ class _Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
-        """Finish what is running; a second call doesn't wait for it."""
+        """Finish what is running; a second call stops without waiting."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -77,7 +78,7 @@ class _Server(uvicorn.Server):
 async def serve_platform(settings: Settings, *, children: bool, new_database: bool = False) -> None:
     """Serve until SIGTERM or SIGINT, then let requests and runs end, and stop the children.
 
-    Raises SchemaRefused, or StartRefused when an address can't be bound.
+    Raises SchemaRefused, or StartRefused if an address can't be bound.
     """
     supervisor = Supervisor(settings.data / "logs")
     platform = Platform(settings, SystemClock(), ChildrenStartWork(supervisor))
@@ -89,11 +90,11 @@ async def serve_platform(settings: Settings, *, children: bool, new_database: bo
         if prefect is not None:
             access = prefect_of(settings, prefect.api_url, prefect.auth)
             platform.workers.service.prefect = access
-        # Not left to uvicorn, which would end with a traceback where this has a sentence.
+        # Done here, because uvicorn would exit with a traceback instead of a sentence.
         await platform.start()
         async with platform.database.read() as transaction:
             default_passwords = await platform.access.accounts.default_passwords(transaction)
-        # After all that may refuse the start, in one sentence.
+        # After everything that may refuse the start with a sentence.
         log.info("open_files", limit=open_files.raise_limit())
         exposed = settings.uses_default_token or bool(default_passwords)
         sockets = _open_sockets(settings.listen, loopback_only=exposed)
@@ -102,12 +103,13 @@ async def serve_platform(settings: Settings, *, children: bool, new_database: bo
             platform, supervisor, sockets, lambda: _started(supervisor, specs, settings, text)
         )
     finally:
-        # The engine lets its runs end, and their answers are recorded meanwhile.
+        # The engine lets its runs end, and their results are recorded meanwhile.
         await asyncio.gather(platform.stop(), supervisor.stop())
 
 
 def _check_children_files(settings: Settings) -> None:
-    """Before anything is changed. Raises DataFolderNotUsable and UnreadableCredentialsError."""
+    """Check the files before anything is changed. Raises DataFolderNotUsable and
+    UnreadableCredentialsError."""
     with_prefect = settings.prefect_api_url is None
     check_children_files(settings.data, with_prefect=with_prefect)
     if with_prefect:
@@ -115,7 +117,7 @@ def _check_children_files(settings: Settings) -> None:
 
 
 def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
-    """What to start beside the platform, and how to reach the Prefect server."""
+    """Return what to start beside the platform, and how to reach the Prefect server."""
     prefect = _prefect_access(settings)
     engine = engine_spec(
         socket=settings.engine_socket,
@@ -154,9 +156,10 @@ def _prefect_access(settings: Settings) -> PrefectAccess:
 
 
 def _started(supervisor: Supervisor, specs: list[ChildSpec], settings: Settings, text: str) -> None:
-    """Requests are answered: say so, and start the children, which are slower and share the CPU."""
-    # What is loaded now stays. The garbage collector would look at all of it again and again,
-    # whenever requests bring many values, and stop the event loop for up to half a second.
+    """Print that requests are served, and start the children, which start slower and share the
+    CPU."""
+    # What is loaded now stays loaded. The garbage collector would scan all of it again whenever
+    # requests create many values, and block the event loop for up to half a second.
     gc.collect()
     gc.freeze()
     print(text, flush=True)  # noqa: T201  for the person who started it
@@ -180,8 +183,8 @@ async def _serve(
     sockets: list[socket],
     when_started: Callable[[], None],
 ) -> None:
-    # `serve_platform` starts and stops the platform. Uvicorn's lifespan would do so as well, and
-    # ends with a traceback when the stop is not waited for.
+    # `serve_platform` starts and stops the platform. Uvicorn's lifespan could do that, too, but it
+    # ends with a traceback if the stop is not awaited.
     config = uvicorn_config(asgi(platform), platform.settings, lifespan="off")
     server = _Server(config, when_started)
     loop = asyncio.get_running_loop()
@@ -191,7 +194,8 @@ async def _serve(
         server.stop()
         platform.stop_signal.set()
         seconds = 0.0 if server.force_exit else platform.settings.drain_seconds
-        # All parts drain at once, against one bound; runs that take too long still get an answer.
+        # All parts drain concurrently, within one time limit; runs that take too long still get a
+        # response.
         stopping.append(loop.create_task(platform.execution.drain(seconds)))
         stopping.append(loop.create_task(supervisor.stop(now=server.force_exit)))
 
@@ -208,14 +212,14 @@ async def _serve(
 def uvicorn_config(
     application: ASGIApp, settings: Settings, *, lifespan: Literal["on", "off"]
 ) -> uvicorn.Config:
-    """How uvicorn serves the platform; with `lifespan` on it starts and stops it, too."""
+    """Return uvicorn's configuration; with `lifespan` on it also starts and stops the platform."""
     limits = ConnectionLimits(settings, open_files=open_files.limit())
     return uvicorn.Config(
         application,
         loop="none",
         http=cast("type[asyncio.Protocol]", partial(HttpConnection, limits)),
         ws=WatchConnection,
-        # The hub sends them: a timer for each connection would cost more than the watching.
+        # The hub sends pings: a timer per connection would cost more than the watching itself.
         ws_ping_interval=None,
         ws_per_message_deflate=False,
         ws_max_size=LONGEST_WEBSOCKET_MESSAGE,
@@ -223,7 +227,7 @@ def uvicorn_config(
         access_log=False,
         log_config=None,
         server_header=False,
-        # Of nobody else a client's address is believed.
+        # Only these proxies may report a client's address.
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies,
         backlog=BACKLOG,

@@ -1,5 +1,5 @@
-"""What single settings may be: each check returns the value, or raises ValueError that says why
-not and what to set."""
+"""Validators of single settings: each returns the value, or raises ValueError with the reason and a
+remedy."""
 
 import ipaddress
 import re
@@ -15,7 +15,7 @@ from promptops_providers.transport.address_policy import AddressPolicy
 
 
 def stripped_secret(value: SecretStr) -> SecretStr:
-    """What a caller sends arrives without blanks around it."""
+    """Strip the value, because tokens of requests are stripped, too."""
     token = value.get_secret_value().strip()
     if not token:
         raise ValueError("is blank; set a token, or leave the variable out")
@@ -67,7 +67,7 @@ def comma_separated(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-# What matches no request would be found out only by whom it keeps out, or lets in.
+# A value that matches no request would be noticed only by whom it refuses, or admits.
 ORIGIN = re.compile(r"\*|https?://(\[[0-9a-fA-F:.]+\]|[^/\s:*?#@]+)(:[0-9]{1,5})?")
 HOST = re.compile(r"\*|\[[0-9a-fA-F:.]+\]|(\*\.)?[^/\s:*?#@\[\]]+")
 

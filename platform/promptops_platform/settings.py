@@ -30,7 +30,7 @@ DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented develo
 LONGEST_SOCKET_PATH = 100
 
 
-# A static token is guessed at from anywhere, and it acts as an admin.
+# A static token can be guessed from anywhere, and it acts as an admin.
 SHORTEST_TOKEN = 16
 
 
@@ -116,13 +116,14 @@ class Settings(BaseSettings):
     anonymous_connections: int = Field(
         default=1000,
         ge=1,
-        description="Connections without a valid token at once; beyond that, those are cut that "
-        "have been idle longest. At most a quarter of the open files that the system allows.",
+        description="Maximum number of connections without a valid token; beyond it, those that "
+        "have been idle longest are closed. At most a quarter of the open files that "
+        "the system allows.",
     )
     anonymous_connections_per_address: int = Field(
         default=100,
         ge=1,
-        description="The same, of one address (IPv6: of one /64 network).",
+        description="The same for one address (IPv6: one /64 network).",
     )
     session_hours: float = Field(
         default=168.0, gt=0, le=87_600, description="Lifetime of a login session, in hours."
@@ -168,8 +169,8 @@ class Settings(BaseSettings):
         default=7.0,
         ge=0,
         le=36_500,
-        description="Days that a run that was not completed can be retried: so long the outputs of "
-        "its completed steps are kept, encrypted.",
+        description="Days that an uncompleted run can be retried; the outputs of its completed "
+        "steps are kept for that time, encrypted.",
     )
     playground_per_caller: int = Field(
         default=8,
@@ -183,8 +184,8 @@ class Settings(BaseSettings):
     streams_per_caller: int = Field(
         default=64,
         ge=1,
-        description="Events of runs and requests that wait for a run, of one caller at once; "
-        "others get a 429.",
+        description="Event streams and requests waiting for a run that one caller may have at "
+        "once; others get a 429.",
     )
     worker_prefect_url: Annotated[str | None, AfterValidator(page_url)] = Field(
         default=None,
@@ -195,7 +196,8 @@ class Settings(BaseSettings):
         default=30.0,
         ge=2,
         le=3600,
-        description="A worker that was not heard from for so long loses its runs to other workers.",
+        description="Seconds without a heartbeat after which the runs of a worker go to other "
+        "workers.",
     )
     engine_wait_seconds: float = Field(
         default=30.0,
@@ -208,7 +210,7 @@ class Settings(BaseSettings):
         default=30.0,
         ge=0,
         le=3600,
-        description="Time that running requests and runs get at a stop.",
+        description="Seconds that requests and runs in progress get to finish at a stop.",
     )
     run_texts: Literal["full", "none"] = Field(
         default="full",
@@ -252,82 +254,82 @@ class Settings(BaseSettings):
     )
     trace_content: bool = Field(
         default=False,
-        description="Whether traces hold the texts of prompts and answers, as far as "
-        "`PROMPTOPS_RUN_TEXTS` and `PROMPTOPS_RUN_REDACT` allow.",
+        description="Whether traces contain the texts of prompts and answers, within the limits of "
+        "`PROMPTOPS_RUN_TEXTS` and `PROMPTOPS_RUN_REDACT`.",
     )
 
     @property
     def listen(self) -> ListenAddress:
-        """The parsed `addr`."""
+        """Return the parsed `addr`."""
         return ListenAddress.parse(self.addr)
 
     @property
     def console_url(self) -> str:
-        """`url`, or else the address on this machine."""
+        """Return `url`, by default the address on this machine."""
         return self.url or f"http://127.0.0.1:{self.listen.port}"
 
     @property
     def path_prefix(self) -> str:
-        """The path of `url`, at which a proxy serves the platform; empty without one."""
+        """Return the path of `url`, at which a proxy serves the platform; empty by default."""
         return urlsplit(self.console_url).path
 
     @property
     def uses_default_token(self) -> bool:
-        """Whether the static token is the one that everybody knows."""
+        """Whether the static token is the well-known default."""
         return self.token.get_secret_value().strip().casefold() == DEFAULT_TOKEN
 
     @property
     def uses_short_token(self) -> bool:
-        """Whether the static token could be guessed."""
+        """Whether the static token is short enough to be guessed."""
         return len(self.token.get_secret_value().strip()) < SHORTEST_TOKEN
 
     @property
     def origins(self) -> list[str]:
-        """`cors_origins` as a list."""
+        """Return `cors_origins` as a list."""
         if self.cors_origins is None:
             return ["*"] if self.env == "development" else []
         return comma_separated(self.cors_origins)
 
     @property
     def hosts(self) -> list[str]:
-        """`allowed_hosts` as a list, in lower case, IPv6 addresses without brackets."""
+        """Return `allowed_hosts` as a list, in lower case, IPv6 addresses without brackets."""
         return [host.strip("[]") for host in comma_separated(self.allowed_hosts.lower())]
 
     @property
     def proxies(self) -> list[str]:
-        """`trusted_proxies` as a list."""
+        """Return `trusted_proxies` as a list."""
         return comma_separated(self.trusted_proxies)
 
     @property
     def address_policy(self) -> AddressPolicy:
-        """Where models may be called; loopback in development only."""
+        """Return which hosts models may be called at; loopback in development only."""
         return AddressPolicy.of_hosts(self.provider_hosts, allow_loopback=self.env == "development")
 
     @property
     def tool_policy(self) -> AddressPolicy:
-        """Where HTTP tools may call, as the run engine has it."""
+        """Return which hosts HTTP tools may call, as in the run engine."""
         return AddressPolicy.of_tools(self.tool_hosts, allow_loopback=self.env == "development")
 
     @property
     def most_runs_per_caller(self) -> int:
-        """`runs_per_caller`, or its default."""
+        """Return `runs_per_caller`, or its default."""
         return self.runs_per_caller or max(1, self.engine_concurrency // 2)
 
     @property
     def most_runs_per_workspace(self) -> int:
-        """`runs_per_workspace`, or its default."""
+        """Return `runs_per_workspace`, or its default."""
         return self.runs_per_workspace or max(1, self.engine_concurrency * 3 // 4)
 
     @property
     def database_location(self) -> SqliteFile | PostgresUrl:
-        """Where the registry database is."""
+        """Return the location of the registry database."""
         if self.database_url is None:
             return SqliteFile(self.db or self.data / "promptops.db")
         return PostgresUrl(self.database_url.get_secret_value())
 
     @property
     def engine_socket(self) -> Path:
-        """Unix socket of the run engine."""
+        """Return the Unix socket of the run engine."""
         path = self.data.resolve() / "engine.sock"
         if len(str(path)) > LONGEST_SOCKET_PATH:
             raise ValueError(

@@ -1,7 +1,7 @@
-"""Imports without the libraries that only colour texts which nobody here sees.
+"""Imports modules without the libraries that only colour console output, which nobody sees here.
 
-httpx, Mako and structlog load both where they find them, with every lexer. They work without them
-as well, and a process takes 8 MB less.
+httpx, Mako and structlog load such libraries if they are installed, with every lexer. They also
+work without them, which saves 8 MB per process.
 """
 
 import sys
@@ -12,11 +12,11 @@ SPARED = ("pygments", "rich")
 
 
 def import_without_colours(name: str) -> ModuleType:
-    """The module; a plain import where a spared library is loaded already."""
+    """Return the module; a plain import if a spared library is already loaded."""
     if any(spared in sys.modules for spared in SPARED):
         return import_module(name)
     for spared in SPARED:
-        # An import of a name that stands there as None fails as if it were not installed.
+        # An import of a name whose entry is None fails as if it were not installed.
         sys.modules[spared] = None  # type: ignore[assignment]
     try:
         return import_module(name)

@@ -174,7 +174,7 @@ test('environments are ordered by keyboard and by drag, and one that holds promp
   await page.getByRole('switch', { name: 'Protect prod' }).click()
   await expect(page.getByText('prod is protected')).toBeVisible()
   await page.getByRole('button', { name: 'Remove dev' }).click()
-  await expect(page.getByText("dev can't be left out")).toBeVisible()
+  await expect(page.getByText("dev can't be removed")).toBeVisible()
 })
 
 test('a connection is made, tested and edited, and its key is never shown again', async ({ page, workspace, logIn, observed }) => {

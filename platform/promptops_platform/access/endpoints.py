@@ -77,7 +77,7 @@ async def logout(
     return Done()
 
 
-@router.get("/me")
+@router.get("/me", summary="Get Current User")
 async def me(actor: Actor = permits(Permission.OWN_ACCOUNT)) -> Me:
     """Get the user that the token belongs to."""
     return Me(
@@ -174,7 +174,7 @@ async def delete_user(
     return Done()
 
 
-@router.get("/keys")
+@router.get("/keys", summary="List API Keys")
 async def list_api_keys(
     service: Keys,
     transaction: Read,
@@ -195,7 +195,7 @@ async def list_api_keys(
     return Page(data=[ApiKey.stored(key) for key in keys], total=total)
 
 
-@router.post("/keys")
+@router.post("/keys", summary="Create API Key")
 async def create_api_key(
     body: ApiKeyCreate,
     service: Keys,
@@ -216,7 +216,7 @@ async def create_api_key(
     return Data(data=NewApiKey.made(row, key))
 
 
-@router.delete("/keys/{key_id}")
+@router.delete("/keys/{key_id}", summary="Revoke API Key")
 async def revoke_api_key(
     key_id: ResourceId,
     service: Keys,
@@ -229,7 +229,7 @@ async def revoke_api_key(
     return Done()
 
 
-@router.post("/keys/{key_id}/adopt")
+@router.post("/keys/{key_id}/adopt", summary="Adopt API Key")
 async def adopt_api_key(
     key_id: ResourceId,
     service: Keys,

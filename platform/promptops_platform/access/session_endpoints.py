@@ -32,6 +32,7 @@ async def get_session(request: Request, sessions: Sessions) -> SessionState:
 
 @router.post(
     "",
+    summary="Create Session",
     dependencies=[PUBLIC],
     responses=may_answer(Unauthorized, TooManyRequests),
     response_model=Data[ConsoleSession],

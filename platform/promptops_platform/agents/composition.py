@@ -1,4 +1,4 @@
-"""Agents, their conversations and their runs, connected."""
+"""Builds the agents room: agents, their conversations and their runs."""
 
 from promptops_flows.telemetry.text_policy import TextPolicy
 from promptops_platform.access.composition import Access
@@ -24,8 +24,8 @@ from promptops_platform.workspaces.composition import Workspaces
 
 
 class Agents:
-    """Definitions, and what runs them. `places` are those of the playground, which tried tools
-    take as well."""
+    """Definitions, and the services that run them. `places` are the playground's, which tool trials
+    share."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Conversations on the wire."""
+"""Requests and responses of conversations."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -21,7 +21,7 @@ EXAMPLE_MESSAGE: dict[str, Any] = {
 
 
 class ConversationMessage(Resource):
-    """A message. `tool_calls` are the calls that the assistant asks for; a message with the role
+    """A message. `tool_calls` are the calls that the assistant requests; a message with the role
     `tool` is the result of the call named by `tool_call_id`. PROMPTOPS_RUN_TEXTS and
     PROMPTOPS_RUN_REDACT apply to the texts."""
 
@@ -36,8 +36,8 @@ class ConversationMessage(Resource):
 
 
 class Conversation(BaseModel):
-    """A conversation; `id` is the `conversation_id` of its runs, or a pseudonym that can be used
-    instead, where PROMPTOPS_RUN_REDACT blanks out a part of it."""
+    """A conversation; `id` is the `conversation_id` of its runs, or, if PROMPTOPS_RUN_REDACT
+    redacts a part of it, a pseudonym that can be used instead."""
 
     model_config = example(
         id="chat-17",
@@ -66,7 +66,7 @@ class Conversation(BaseModel):
 
 
 class ConversationDetail(Conversation):
-    """A conversation with its newest messages, in their order."""
+    """A conversation with its newest messages in chronological order."""
 
     model_config = example_like(Conversation, newest=[EXAMPLE_MESSAGE])
 

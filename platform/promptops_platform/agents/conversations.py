@@ -1,9 +1,9 @@
-"""What agents remember of conversations.
+"""The conversations that agents remember.
 
-A run reads the conversation before it starts, takes it in the transaction that opens the run, and
-adds to it in the one that closes it. Where another run came in between, or is under way, it is
-refused: turns of two runs never mix, and no answer is given that missed one. A run that fails or
-breaks off adds nothing.
+A run reads the conversation before it starts, claims it in the transaction that opens the run, and
+adds to it in the one that closes it. If another run has intervened or is in progress, the run is
+refused: turns of two runs never mix, and no answer misses an earlier one. A run that fails or is
+interrupted adds nothing.
 """
 
 from collections.abc import Mapping
@@ -30,8 +30,8 @@ from promptops_providers.protocol import Message
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A conversation as it stood when it was read; `history` is what the model is to see of it.
-    `asked_id` is its id as the caller has it, `name` as it is stored."""
+    """A conversation in the state in which it was read; `history` is the part that the model
+    receives. `asked_id` is the caller's id for it, `name` the stored id."""
 
     workspace_id: str
     agent_id: str
@@ -41,31 +41,32 @@ class Remembered:
     id: str
     messages: int
     history: list[Message]
-    # Of the run that has it, together with what was said before.
+    # The scope of the run that claims it, combined with the scope of earlier messages.
     scope: str | None
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What ends the run that has it, as JSON; its plan has the history."""
+        """Return what is needed at the end of the run, as JSON; its plan contains the history."""
         names = ("workspace_id", "agent_id", "asked_id", "name", "id", "messages", "scope")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Self:
-        """The conversation of which this was kept."""
+        """Return the conversation from what `kept` has returned."""
         return cls(**kept, history=[])
 
 
 @dataclass(frozen=True, slots=True)
 class Resealed:
-    """How many turns were sealed anew, and how many conversations were deleted as unreadable."""
+    """The number of turns that were sealed again, and of unreadable conversations that were
+    deleted."""
 
     turns: int
     deleted: int
 
 
 class ConversationService:
-    """Reads and keeps conversations."""
+    """Reads and stores conversations."""
 
     def __init__(
         self,
@@ -91,12 +92,12 @@ class ConversationService:
         *,
         actor: Actor,
     ) -> Remembered:
-        """What there is of a conversation, nothing of a new one, for a run of this scope; raises
-        Forbidden for one that the caller may not see, and SecretUnreadable."""
+        """Return a conversation, empty if it is new, for a run with this scope; raises Forbidden
+        for one that the caller may not see, and SecretUnreadable."""
         name = self._memory.name(agent.id, asked_id)
         row = await repository.conversation(transaction.session, agent.id, name)
         if row is not None and row.messages:
-            _require_sight(actor, row)
+            _require_visible(actor, row)
             scope = joint_scope(scope, row.scope)
         rows = (
             await repository.messages(transaction.session, row.id, newest=agent.window_messages)
@@ -112,9 +113,9 @@ class ConversationService:
         return Remembered(agent.workspace_id, agent.id, asked_id, name, *identity, history, scope)
 
     async def take(self, transaction: Transaction, seen: Remembered, run_id: str) -> None:
-        """Hold the conversation for a run; raises Conflict where another run has it, or had it
-        since it was read, and NotFound where the agent is gone."""
-        if not await repository.hold(transaction.session, seen.agent_id):
+        """Claim the conversation for a run; raises Conflict if another run has it, or has changed
+        it since it was read, and NotFound if the agent is deleted."""
+        if not await repository.lock_row(transaction.session, seen.agent_id):
             raise NotFound(f"agent {seen.agent_id!r} not found; it was deleted meanwhile")
         row = await repository.conversation(
             transaction.session, seen.agent_id, seen.name, lock=True
@@ -130,8 +131,8 @@ class ConversationService:
     async def end(
         self, transaction: Transaction, seen: Remembered, run_id: str, turns: list[dict[str, Any]]
     ) -> None:
-        """Add what was said in a run; nothing where it failed, or where the conversation was
-        deleted meanwhile."""
+        """Add the messages of a run; none if it failed or the conversation was deleted
+        meanwhile."""
         row = await repository.conversation(
             transaction.session, seen.agent_id, seen.name, lock=True
         )
@@ -151,7 +152,7 @@ class ConversationService:
     async def page(
         self, transaction: Transaction, agent_id: str, *, actor: Actor, limit: int, offset: int
     ) -> tuple[list[ConversationRow], int]:
-        """Conversations with an agent that the caller sees, the last one first, and how many;
+        """Return an agent's conversations that the caller can see, latest first, and the total;
         raises NotFound."""
         await self._agents.get(transaction, agent_id, actor=actor)
         return await repository.conversations(
@@ -161,8 +162,8 @@ class ConversationService:
     async def get(
         self, transaction: Transaction, agent_id: str, name: str, *, actor: Actor, newest: int
     ) -> tuple[ConversationRow, list[ShownTurn]]:
-        """A conversation and its newest messages, in their order, as they may be seen; raises
-        NotFound, also where it doesn't exist for the caller, and SecretUnreadable."""
+        """Return a conversation and its newest messages in chronological order, in their visible
+        form; raises NotFound, also if the caller can't see it, and SecretUnreadable."""
         await self._agents.get(transaction, agent_id, actor=actor)
         row = await self._existing(transaction, agent_id, name, actor)
         rows = await repository.messages(transaction.session, row.id, newest=newest)
@@ -171,7 +172,7 @@ class ConversationService:
     async def forget(
         self, transaction: Transaction, agent_id: str, name: str, *, actor: Actor
     ) -> None:
-        """Delete a conversation; what a run under way is about to add to it is dropped. Raises
+        """Delete a conversation; messages that a run in progress would add are dropped. Raises
         NotFound and Forbidden."""
         agent = await self._agents.get(
             transaction, agent_id, actor=actor, permission=Permission.AGENTS_WRITE
@@ -191,14 +192,15 @@ class ConversationService:
         )
 
     async def check(self, transaction: Transaction) -> None:
-        """Raises StartRefused where this platform can't read the sealed turns."""
+        """Raises StartRefused if this platform can't read the sealed turns."""
         row = await repository.any_sealed(transaction.session)
         if row is not None:
             self._memory.check(row)
 
     async def rotate(self, transaction: Transaction, *, forget: bool) -> Resealed:
-        """Seal all turns anew, with the first secret key; raises SecretUnreadable for a
-        conversation that can't be read, and StartRefused, unless such shall be deleted."""
+        """Seal all turns again with the first secret key; raises SecretUnreadable for a
+        conversation that can't be read, and StartRefused, unless unreadable ones should be
+        deleted."""
         if not forget:
             await self.check(transaction)
         turns, unreadable = 0, set[str]()
@@ -236,7 +238,7 @@ class ConversationService:
         return row
 
     async def _has_ended(self, transaction: Transaction, row: ConversationRow, run_id: str) -> bool:
-        """Whether the run's turns are there already, by a commit that seemed to have failed."""
+        """Whether the run's turns are already stored, by a commit that seemed to have failed."""
         last = await repository.messages(transaction.session, row.id, newest=1)
         return any(step.run_id == run_id for step in last)
 
@@ -256,7 +258,7 @@ class ConversationService:
 
 
 class TakenConversation(RunFollower):
-    """Lets a run take its conversation along."""
+    """Connects a run with its conversation."""
 
     def __init__(self, conversations: ConversationService, seen: Remembered, run_id: str) -> None:
         self._conversations = conversations
@@ -276,16 +278,16 @@ class TakenConversation(RunFollower):
 
 
 def _has_moved(row: ConversationRow, seen: Remembered) -> bool:
-    """Whether it is not what was read; an empty one is like a new one."""
+    """Whether it has changed since it was read; an empty one counts as new."""
     return row.messages != seen.messages or (row.messages > 0 and row.id != seen.id)
 
 
-def _require_sight(actor: Actor, row: ConversationRow) -> None:
-    """The model would tell what was said before."""
+def _require_visible(actor: Actor, row: ConversationRow) -> None:
+    """The model would reveal the earlier messages."""
     if not sees(actor, row.scope):
         raise Forbidden(
-            f"forbidden: conversation {row.name!r} is not of the environments that this API key is "
-            "limited to; send another conversation_id"
+            f"forbidden: conversation {row.name!r} belongs to environments that this API key "
+            "can't access; send another conversation_id"
         )
 
 

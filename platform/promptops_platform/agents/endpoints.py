@@ -54,13 +54,14 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _judged_create(body: AgentCreate) -> AgentCreate:
-    """Before the route's transaction begins: judging takes a while, and blocks no writer."""
+async def _checked_create(body: AgentCreate) -> AgentCreate:
+    """Checks before the route's transaction, because the checks take a while and would block
+    writers."""
     await check_schemas(body.schemas())
     return body
 
 
-async def _judged_update(body: AgentEdit) -> AgentEdit:
+async def _checked_update(body: AgentEdit) -> AgentEdit:
     await check_schemas(body.schemas())
     return body
 
@@ -94,7 +95,7 @@ async def list_agents(
 
 @router.post("")
 async def create_agent(
-    body: Annotated[AgentCreate, Depends(_judged_create)],
+    body: Annotated[AgentCreate, Depends(_checked_create)],
     response: Response,
     service: Service,
     workspaces: Workspaces,
@@ -129,7 +130,7 @@ async def get_agent(
 @router.put("/{agent_id}")
 async def update_agent(
     agent_id: ResourceId,
-    body: Annotated[AgentEdit, Depends(_judged_update)],
+    body: Annotated[AgentEdit, Depends(_checked_update)],
     response: Response,
     service: Service,
     transaction: Write,
@@ -258,13 +259,13 @@ def _asked(body: RunAgent, request: Request) -> AskedRun:
         subject=body.subject,
         version=body.version,
         env=body.env,
-        # Whoever follows a run that nobody waits for sees its text as it comes.
+        # The text of a run that nobody waits for is streamed to those who watch it.
         stream=body.wait is False or wants_events(request, body.stream),
     )
 
 
 def _sent_fields(body: AgentUpdate) -> dict[str, Any]:
-    """The fields that were sent with a value, as JSON."""
+    """Return the fields that were sent with a value, as JSON."""
     fields = body.model_dump(mode="json", include=set(AgentUpdate.model_fields))
     return {name: value for name, value in fields.items() if value is not None}
 

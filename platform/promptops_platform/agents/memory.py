@@ -1,8 +1,8 @@
-"""How turns of conversations are stored.
+"""Stores turns of conversations.
 
-A conversation needs its texts, whatever may be stored of runs. Where that is not everything, a turn
-is stored whole but sealed, only the agent's next run reads it, and whoever looks at the
-conversation sees what the policy allows.
+A conversation needs its texts, even if the policy for texts of runs doesn't allow storing them. If
+it doesn't allow all of them, a turn is stored completely but sealed. Only the agent's next run
+reads it, and people see what the policy allows.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ PSEUDONYM = re.compile("redacted:[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class StoredTurn:
-    """A turn of a run, at its place in a conversation."""
+    """A turn of a run, at its position in a conversation."""
 
     conversation_id: str
     position: int
@@ -36,7 +36,7 @@ class StoredTurn:
 
 @dataclass(frozen=True, slots=True)
 class ShownTurn:
-    """A turn as anybody may see it."""
+    """A turn in the form that people may see."""
 
     role: str
     content: str
@@ -54,8 +54,8 @@ class ConversationMemory:
         self._keys = keys
 
     def name(self, agent_id: str, conversation_id: str) -> str:
-        """Under which name a conversation is stored: its id, or a pseudonym for an id that may not
-        be stored. The name of a name is itself."""
+        """Return the name under which a conversation is stored: its id, or a pseudonym for an id
+        that may not be stored. The name of a name is itself."""
         if PSEUDONYM.fullmatch(conversation_id):
             return conversation_id
         if self._texts.redact(conversation_id) == conversation_id:
@@ -66,21 +66,22 @@ class ConversationMemory:
     async def rows(
         self, first: StoredTurn, turns: Sequence[dict[str, Any]]
     ) -> list[ConversationMessageRow]:
-        """The turns as rows, the first one at that place."""
-        # On a thread: turns may be megabytes, and encryption takes its time.
+        """Return the turns as rows, starting at that position."""
+        # In a thread: turns may be megabytes, and encryption takes time.
         return await asyncio.to_thread(self._rows, first, turns)
 
     async def messages(self, rows: Sequence[ConversationMessageRow]) -> list[Message]:
-        """The turns whole, for the agent; raises SecretUnreadable."""
+        """Return the complete turns, for the agent; raises SecretUnreadable."""
         turns = await asyncio.to_thread(lambda: [self._turn(row) for row in rows])
         return [read_message(turn) for turn in turns]
 
     async def shown(self, rows: Sequence[ConversationMessageRow]) -> list[ShownTurn]:
-        """The turns as far as their texts may be stored; raises SecretUnreadable."""
+        """Return the turns, with the texts that may be stored; raises SecretUnreadable."""
         return await asyncio.to_thread(lambda: [self._shown(row) for row in rows])
 
     def check(self, row: ConversationMessageRow) -> None:
-        """Raises StartRefused where the secret key of this sealed row is missing or another one."""
+        """Raises StartRefused if the secret key of this sealed row is missing or a different
+        one."""
         if self._keys.missing is not None:
             problem = f"{self._keys.missing} is missing, and conversations in this database need it"
         elif self.sealed_anew(row) is None:
@@ -93,7 +94,8 @@ class ConversationMemory:
         )
 
     def sealed_anew(self, row: ConversationMessageRow) -> str | None:
-        """The sealed text of `row`, by the first secret key; None where no key reads it."""
+        """Return the text of `row`, sealed again with the first secret key; None if no key can read
+        it."""
         try:
             return self._keys.sealer.seal(
                 self._unsealed(row), _place(row.conversation_id, row.position)
@@ -168,5 +170,5 @@ def _plain_message(row: ConversationMessageRow) -> Message:
 
 
 def _place(conversation_id: str, position: int) -> str:
-    """Where a sealed turn belongs."""
+    """Return the place that a sealed turn is bound to."""
     return "\n".join(("conversation", conversation_id, str(position)))

@@ -1,4 +1,4 @@
-"""What a run of an agent is made of, settled before it starts."""
+"""Plans a run of an agent: resolves everything it needs before it starts."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -41,15 +41,15 @@ from promptops_platform.serving.prompt_resolver import PromptResolver, UsedPromp
 from promptops_platform.workspaces.service import WorkspaceService
 
 SOURCE = "agent"
-# Stands for the value of a variable that is not known yet: it fills any placeholder.
+# The value of a variable that is not yet known: it fills any placeholder.
 SOME_MESSAGES = [{"role": "user", "content": "…"}]
-# Of tools that an older release saved.
+# Defaults for tools that an older release saved.
 TOOL_DEFAULTS: dict[str, Any] = {"description": "", "method": "GET"}
 
 
 @dataclass(frozen=True, slots=True)
 class AskedRun:
-    """What the caller wants; `said` is the user's turn."""
+    """What the caller wants; `user_text` is the user's turn."""
 
     variables: dict[str, Any]
     api_key: str | None = None
@@ -71,13 +71,13 @@ class PlannedRun:
     model: str
     prompt: UsedPrompt | None
     conversation: Remembered | None
-    # Those of the run, under the names that a sentence calls them by.
+    # The schemas of the run, by their names in messages.
     schemas: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class InnerAgent:
-    """An agent as part of another run, its version, and the environments of its prompts."""
+    """An agent as part of another run, with its version and the environments of its prompts."""
 
     plan: AgentPlan
     version: str
@@ -85,7 +85,7 @@ class InnerAgent:
 
 
 class AgentPlanner:
-    """Looks up all that a run of an agent needs."""
+    """Looks up everything that a run of an agent needs."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class AgentPlanner:
     async def plan(
         self, transaction: Transaction, agent_id: str, asked: AskedRun, *, actor: Actor
     ) -> PlannedRun:
-        """Raises NotFound and Forbidden, and BadRequest for a run that would make no sense."""
+        """Raises NotFound and Forbidden, and BadRequest for a run that makes no sense."""
         draft = await self._agents.get(
             transaction, agent_id, actor=actor, permission=Permission.AGENTS_RUN
         )
@@ -122,8 +122,8 @@ class AgentPlanner:
         *,
         actor: Actor,
     ) -> None:
-        """Raises BadRequest where the placeholders of the prompt refuse the variables, whatever the
-        values of the `unknown` ones will be, and NotFound for what can't run."""
+        """Raises BadRequest if the prompt's placeholders refuse the variables for every possible
+        value of the `unknown` ones, and NotFound for a definition that can't run."""
         row = await self._versions.runnable(
             transaction, draft, version=asked.version, env=asked.env, actor=actor
         )
@@ -143,8 +143,8 @@ class AgentPlanner:
         *,
         actor: Actor,
     ) -> RunOrder | None:
-        """A run once more, as `RunSubject` has it; of another version with what it was sent and
-        what it saw of its conversation."""
+        """Plan a retry; see `RunSubject`. With another version, the variables and the conversation
+        are those of the first run."""
         draft = await self._agents.find_to_run(
             transaction, old.workspace_id, request.key, actor=actor
         )
@@ -156,13 +156,13 @@ class AgentPlanner:
         assert isinstance(plan, AgentPlan)
         asked = AskedRun(variables=request.variables, user_text=plan.user_message, version=version)
         order = (await self._planned(transaction, draft, asked, actor)).order
-        anew = order.request.plan
-        assert isinstance(anew, AgentPlan)
-        request = replace(order.request, plan=replace(anew, history=plan.history))
+        new_plan = order.request.plan
+        assert isinstance(new_plan, AgentPlan)
+        request = replace(order.request, plan=replace(new_plan, history=plan.history))
         return replace(order, request=request, scope=joint_scope(order.scope, old.scope))
 
     def follower(self, run_id: str, kept: Mapping[str, Any] | None) -> RunFollower:
-        """Who takes the conversation of the run along, if it has one."""
+        """Return the follower that stores the run's conversation, if it has one."""
         if kept is None:
             return RunFollower()
         return TakenConversation(self._conversations, Remembered.of(kept), run_id)
@@ -230,8 +230,8 @@ class AgentPlanner:
         *,
         actor: Actor,
     ) -> InnerAgent | None:
-        """An agent as part of another run; None where the workspace has no such one. Raises as
-        `plan` does."""
+        """Return an agent as part of another run; None if the workspace has none with this key.
+        Raises what `plan` raises."""
         draft = await self._agents.find_to_run(transaction, workspace_id, target.key, actor=actor)
         if draft is None:
             return None
@@ -294,14 +294,14 @@ def _refuse_endless_prompt(prompt: AgentPrompt, asked: AskedRun) -> None:
     if prompt.is_chat and asked.user_text is None:
         raise BadRequest(
             "input: is required with conversation_id, because the agent's prompt is a chat that "
-            "stands before the conversation; send what the user says"
+            "precedes the conversation; send the user's message"
         )
 
 
 async def _refuse_wrong_placeholders(prompt: AgentPrompt, asked: AskedRun) -> None:
     names = [placeholder_in(message) for message in prompt.messages]
     if any(name and asked.variables.get(name) is not None for name in names):
-        # On a thread: to look through megabytes of messages takes a fraction of a second.
+        # In a thread: scanning megabytes of messages takes a fraction of a second.
         leave_loop_share()
         try:
             await asyncio.to_thread(check_placeholders, prompt.messages, asked.variables)
@@ -310,12 +310,12 @@ async def _refuse_wrong_placeholders(prompt: AgentPrompt, asked: AskedRun) -> No
     if asked.user_text is None and all(name and not asked.variables.get(name) for name in names):
         raise BadRequest(
             f"variables: the agent's prompt is the placeholder {names[0]!r} alone, and nothing "
-            "fills it; give it a list of messages, or send an input"
+            "fills it; send a list of messages, or send an input"
         )
 
 
 def _tags(used: UsedPrompt | None) -> tuple[str, ...]:
-    """What Prefect shows of the prompt, beside the run's own tags."""
+    """Return what Prefect shows of the prompt, in addition to the run's own tags."""
     if used is None:
         return ()
     tags = [f"prompt:{used.key}@{used.version}", f"env:{used.env}"]

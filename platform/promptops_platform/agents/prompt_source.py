@@ -1,4 +1,4 @@
-"""Where an agent's prompt comes from: its own text, or the registry."""
+"""Finds an agent's prompt: its own text, or a prompt of the registry."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,8 @@ from promptops_platform.serving.rendering import templates_of, text_templates
 
 @dataclass(frozen=True, slots=True)
 class AgentPrompt:
-    """The templates of a run; `used` where they come from the registry, with `config` of there."""
+    """The templates of a run; `used` is set if they come from the registry, with the `config` of
+    that prompt."""
 
     messages: Sequence[RawMessage]
     is_chat: bool = False
@@ -28,7 +29,7 @@ class AgentPrompt:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def written(self) -> list[dict[str, Any]]:
-        """The templates as a run's request has them."""
+        """Return the templates in the form of a run's request."""
         return [dict(message) for message in self.messages]
 
 
@@ -40,7 +41,7 @@ async def find_prompt(
     *,
     actor: Actor,
 ) -> AgentPrompt:
-    """The prompt of an agent; raises NotFound for a reference that leads nowhere, Forbidden for an
+    """Return the prompt of an agent; raises NotFound for a reference to nothing, Forbidden for an
     API key of other environments."""
     if agent.prompt_ref is None:
         return AgentPrompt(text_templates(agent.prompt))

@@ -15,8 +15,8 @@ SEALED_PAGE = 200
 async def with_prompts(
     session: AsyncSession, workspace_id: str
 ) -> Sequence[Row[tuple[str, str, str, dict[str, Any] | None]]]:
-    """Id, key, name and reference of the agents of a workspace that use a prompt of the registry,
-    by key."""
+    """Return id, key, name and reference of the agents of a workspace that use a prompt of the
+    registry, by key."""
     columns = select(AgentRow.id, AgentRow.key, AgentRow.name, AgentRow.prompt_ref)
     rows = await session.execute(
         columns.where(
@@ -26,8 +26,8 @@ async def with_prompts(
     return rows.all()
 
 
-async def hold(session: AsyncSession, agent_id: str) -> bool:
-    """Keep an agent from being deleted before the commit; False where it is gone already."""
+async def lock_row(session: AsyncSession, agent_id: str) -> bool:
+    """Protect an agent from deletion until the commit; False if it is already deleted."""
     query = select(AgentRow.id).where(AgentRow.id == agent_id)
     return await session.scalar(query.with_for_update(read=True, key_share=True)) is not None
 
@@ -35,7 +35,7 @@ async def hold(session: AsyncSession, agent_id: str) -> bool:
 async def conversation(
     session: AsyncSession, agent_id: str, name: str, *, lock: bool = False
 ) -> ConversationRow | None:
-    """A conversation by the id that its callers gave it; `lock` holds off others until the
+    """Return a conversation by its name; `lock` blocks other writers of the row until the
     commit."""
     query = select(ConversationRow).where(
         ConversationRow.agent_id == agent_id, ConversationRow.name == name
@@ -52,8 +52,8 @@ async def conversations(
     limit: int,
     offset: int,
 ) -> tuple[list[ConversationRow], int]:
-    """The conversations with an agent in which something was said, the last one first, and how
-    many there are; of these scopes, None for all."""
+    """Return the conversations with an agent that have messages, latest first, and the total; with
+    these scopes, None for all."""
     condition = (ConversationRow.agent_id == agent_id) & (ConversationRow.messages > 0)
     if scopes is not None:
         condition &= ConversationRow.scope.in_(scopes)
@@ -71,7 +71,7 @@ async def conversations(
 async def messages(
     session: AsyncSession, conversation_id: str, *, newest: int
 ) -> list[ConversationMessageRow]:
-    """The newest messages of a conversation, in their order."""
+    """Return the newest messages of a conversation in chronological order."""
     rows = await session.scalars(
         select(ConversationMessageRow)
         .where(ConversationMessageRow.conversation_id == conversation_id)
@@ -82,7 +82,7 @@ async def messages(
 
 
 async def sealed_messages(session: AsyncSession) -> AsyncIterator[ConversationMessageRow]:
-    """The sealed messages of all conversations, in pages: together they may be very many."""
+    """Yield the sealed messages of all conversations, in pages, because there may be very many."""
     place = tuple_(ConversationMessageRow.conversation_id, ConversationMessageRow.position)
     last = ("", -1)
     while True:
@@ -104,15 +104,15 @@ async def sealed_messages(session: AsyncSession) -> AsyncIterator[ConversationMe
 
 
 async def any_sealed(session: AsyncSession) -> ConversationMessageRow | None:
-    """One of the sealed messages."""
+    """Return any sealed message."""
     query = select(ConversationMessageRow).where(ConversationMessageRow.sealed.is_not(None))
     row: ConversationMessageRow | None = await session.scalar(query.limit(1))
     return row
 
 
 async def add_unless_taken(session: AsyncSession, row: ConversationRow) -> bool:
-    """Add a conversation where its name is free, waiting for others who are about to take it;
-    answers whether it was."""
+    """Add a conversation unless its name is taken, waiting for concurrent writers; returns whether
+    it was added."""
     try:
         async with session.begin_nested():
             session.add(row)

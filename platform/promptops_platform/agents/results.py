@@ -1,4 +1,4 @@
-"""What a run of an agent answers."""
+"""The response to a run of an agent."""
 
 from typing import Any, Self
 
@@ -41,8 +41,9 @@ EXAMPLE_TRACE: dict[str, Any] = {
 
 
 class AgentStep(StepTrace):
-    """A finished step. `input` is a tool's arguments as JSON, and what a model was told that no
-    step before had told it. The run goes on after a tool's error, which the model is told."""
+    """A finished step. `input` contains a tool's arguments as JSON, or the messages that a model
+    received and no earlier step had. After a tool's error, which the model receives, the run
+    continues."""
 
     model_config = example(**EXAMPLE_STEP)
 
@@ -65,8 +66,8 @@ class PromptUse(BaseModel):
 
 
 class AgentFailure(BaseModel):
-    """How a run that failed went, beside the error; `rendered` is the prompt with its variables, of
-    a chat the texts of all messages."""
+    """How a failed run went, beside the error; `rendered` is the prompt with its variables, for a
+    chat the joined text of its messages."""
 
     model_config = example(rendered="Will it rain in Oslo?", **EXAMPLE_TRACE)
 
@@ -85,8 +86,8 @@ class AgentFailure(BaseModel):
 
 
 class AgentResult(BaseModel):
-    """The answer of a run with its steps and its flow run in Prefect. `structured` is the answer
-    as a JSON value that follows the agent's output schema, or null if the agent has none."""
+    """The answer of a run with its steps and its flow run in Prefect. `structured` is the answer as
+    a JSON value that matches the agent's output schema, or null if the agent has none."""
 
     model_config = example(
         rendered="Will it rain in Oslo?",

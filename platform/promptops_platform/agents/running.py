@@ -1,4 +1,4 @@
-"""Running agents: answered at the end, or followed as it goes on."""
+"""Runs agents: to the answer, or followed while they run."""
 
 from collections.abc import AsyncGenerator
 
@@ -20,8 +20,8 @@ from promptops_platform.runlog.tables import RunRow
 
 
 class AgentRuns:
-    """Plans runs and takes them through the engine, each with its conversation. No transaction is
-    open while one runs."""
+    """Plans runs and executes them on the engine, each with its conversation. No transaction is
+    open during a run."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class AgentRuns:
     async def run(
         self, agent_id: str, asked: AskedRun, *, actor: Actor, key: RunKey | None = None
     ) -> AgentResult | StartedRun:
-        """Run to the end; a run in a work pool goes on by itself. `key` is the one of the request.
+        """Run to the end; a run in a work pool continues in the background. `key` is the request's
+        idempotency key.
 
-        Raises NotFound, Forbidden, BadRequest for a run that would make no sense, StepFailed with
-        the trace, Conflict where another run has the conversation, TooManyRequests and
-        EngineNotReady.
+        Raises NotFound, Forbidden, BadRequest for a run that makes no sense, StepFailed with the
+        trace, Conflict if another run has the conversation, TooManyRequests and EngineNotReady.
         """
         plan = await self._plan(agent_id, asked, actor)
         if plan.order.request.pool is not None:
@@ -53,10 +53,10 @@ class AgentRuns:
     async def submit(
         self, agent_id: str, asked: AskedRun, *, actor: Actor, key: RunKey | None = None
     ) -> StartedRun:
-        """Record a run that goes on by itself; `key` is the one of the request.
+        """Record a run that continues in the background; `key` is the request's idempotency key.
 
-        Raises NotFound, Forbidden, BadRequest, TooManyRequests, and Conflict where another run has
-        the conversation.
+        Raises NotFound, Forbidden, BadRequest, TooManyRequests, and Conflict if another run has the
+        conversation.
         """
         plan = await self._plan(agent_id, asked, actor)
         return await self._submit(plan, key)
@@ -70,11 +70,11 @@ class AgentRuns:
         change: OrderChange,
         also: Also | None = None,
     ) -> RunRow:
-        """Record a run that nobody has sent a request for. `change` makes another order of the
-        planned one, `also` writes in the run's transaction.
+        """Record a run that was not started by a request. `change` modifies the planned order,
+        `also` writes in the run's transaction.
 
-        Raises NotFound, Forbidden, BadRequest, TooManyRequests, and Conflict where another run has
-        the conversation.
+        Raises NotFound, Forbidden, BadRequest, TooManyRequests, and Conflict if another run has the
+        conversation.
         """
         plan = await self._plan(agent_id, asked, actor)
         return await self._detached.submit(change(plan.order), self._follower(plan), also=also)
@@ -88,10 +88,11 @@ class AgentRuns:
         actor: Actor,
         key: RunKey | None = None,
     ) -> AsyncGenerator[ServerEvent, None]:
-        """Events of a run that goes: what `RunStream` has, then `usage` and `result`, or `error`;
-        `waiting` where a work pool has it and it goes on by itself.
+        """Return the events of a run: those of `RunStream`, then `usage` and `result`, or `error`;
+        `waiting` if it continues in a work pool.
 
-        Raises as `run` does where the run can't start. It goes on when the events are closed.
+        Raises what `run` raises if the run can't start. The run continues when the events are
+        closed.
         """
         plan = await self._plan(agent_id, asked, actor)
         if plan.order.request.pool is not None:
@@ -117,7 +118,7 @@ class AgentRuns:
     async def _plan(self, agent_id: str, asked: AskedRun, actor: Actor) -> PlannedRun:
         async with self._database.read() as transaction:
             plan = await self._planner.plan(transaction, agent_id, asked, actor=actor)
-        # They may have been saved before there was a limit.
+        # They may have been saved before the limit existed.
         await check_schemas(plan.schemas)
         return plan
 

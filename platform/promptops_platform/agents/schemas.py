@@ -1,4 +1,4 @@
-"""Agents on the wire."""
+"""Requests and responses of agents."""
 
 import json
 from datetime import datetime
@@ -53,7 +53,7 @@ MOST_FALLBACKS = 5
 DEFAULT_STEPS = 8
 DEFAULT_WINDOW_MESSAGES = 40
 DEFAULT_WINDOW_TOKENS = 8_000
-# The request to a model is made of the other fields; these would replace what they say.
+# The request to a model is built from the other fields, which these would override.
 OWN_PARAMETERS = ("model", "messages", "stream", "tools", "tool_choice")
 EXAMPLE_TOOL = {
     "name": "forecast",
@@ -80,7 +80,7 @@ def _parameters(value: dict[str, Any]) -> dict[str, Any]:
         )
     for name in OWN_PARAMETERS:
         if name in value:
-            raise ValueError(f"{name!r} is made of the agent's own fields; set it there")
+            raise ValueError(f"{name!r} is set by the agent's own fields; set it there")
     for name, fits, expected in (
         ("temperature", _is_number, "a number"),
         ("top_p", _is_number, "a number from 0 to 1"),
@@ -122,7 +122,7 @@ class PromptReference(BaseModel):
     key: Key
     env: Label = "prod"
     version: OptionalLabel = Field(
-        default=None, description="Without it, what is served, by the rollout while one is on."
+        default=None, description="By default what is served, including by an active rollout."
     )
 
 
@@ -138,8 +138,8 @@ class ModelChoice(BaseModel):
 
 
 class AgentUpdate(BaseModel):
-    """What an edit may change; a field that is absent or null stays as it is. A `prompt` that
-    is not empty and a `prompt_ref` replace each other; `{}` takes the `output_schema` away."""
+    """The fields that an edit may change; a field that is absent or null keeps its value. A
+    non-empty `prompt` and a `prompt_ref` replace each other; `{}` removes the `output_schema`."""
 
     model_config = ruled(example(prompt="You help customers of {{shop}}.", max_steps=4), ONE_PROMPT)
 
@@ -148,9 +148,7 @@ class AgentUpdate(BaseModel):
     tags: SentTags = None
     prompt: Content | None = None
     prompt_ref: PromptReference | None = None
-    provider: ProviderName | None = Field(
-        default=None, description="`mock` where none is given, or the empty text."
-    )
+    provider: ProviderName | None = Field(default=None, description="`mock` if absent or empty.")
     model: ModelName | None = None
     fallbacks: Annotated[list[ModelChoice], Field(max_length=MOST_FALLBACKS)] | None = Field(
         default=None, description="Tried in this order if the provider fails."
@@ -161,15 +159,16 @@ class AgentUpdate(BaseModel):
     )
     updated_at: Json = Field(
         default=None,
-        description="Of the answer, where the whole agent is sent back: then `prompt` and "
-        "`prompt_ref` may both be present, and the changed one counts.",
+        description="The value of the response, if the whole agent is sent back: then `prompt` "
+        "and `prompt_ref` may both be present, and the changed one counts.",
     )
     tools: Tools | None = None
     max_steps: Annotated[int, Field(ge=1, le=MAX_MODEL_CALLS)] | None = Field(
-        default=None, description=f"Most calls of a model in a run; {DEFAULT_STEPS} by default."
+        default=None,
+        description=f"Maximum number of model calls in a run; {DEFAULT_STEPS} by default.",
     )
     output_schema: SentSchema | None = Field(
-        default=None, description="JSON Schema that the answer must follow."
+        default=None, description="JSON Schema that the answer must match."
     )
     window_messages: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
         default=None,
@@ -184,7 +183,7 @@ class AgentUpdate(BaseModel):
     pool: DefinitionPool | None = DEFINITION_POOL
 
     def schemas(self) -> dict[str, dict[str, Any]]:
-        """All that are sent, under the names that a sentence calls them by."""
+        """Return all schemas that are sent, by their names in messages."""
         schemas = {
             f"tools.{index}.parameters:": tool.parameters
             for index, tool in enumerate(self.tools or ())
@@ -204,7 +203,7 @@ class AgentEdit(AgentUpdate):
 
 
 class AgentCreate(AgentUpdate):
-    """A new agent. `workspace` takes an id or a slug, and so does `workspace_id`."""
+    """A new agent. `workspace` and `workspace_id` accept an id or a slug."""
 
     model_config = ruled(
         example(
@@ -219,7 +218,7 @@ class AgentCreate(AgentUpdate):
 
 
 class AgentFields(Resource):
-    """The agent itself."""
+    """The fields of an agent."""
 
     id: str
     workspace_id: str
@@ -303,7 +302,7 @@ class RunAgent(BaseModel):
     )
     subject: OptionalSubject = Field(
         default=None,
-        description="For whom the run is: a rollout always gives a subject the same variant.",
+        description="Whom the run is for: a rollout always gives a subject the same variant.",
     )
     stream: bool | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""Agent definitions."""
+"""The service of agent definitions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -64,11 +64,11 @@ class AgentService(DefinitionService[AgentRow]):
         self._providers = providers
 
     def answer(self, row: AgentRow, state: ServedState, actor: Actor) -> Agent:
-        """An agent as it is sent to this caller."""
+        """Return an agent in the form for this caller."""
         return Agent.shown(row, state, actor)
 
     def check(self, workspace_id: str, content: Mapping[str, Any], *, actor: Actor) -> None:
-        """Raises BadRequest for a provider that there isn't."""
+        """Raises BadRequest for an unknown provider."""
         known_names = self._providers.names([workspace_id])
         provider_choices = [("provider", content["provider"])]
         provider_choices += [
@@ -82,11 +82,11 @@ class AgentService(DefinitionService[AgentRow]):
                 )
 
     def environments_of(self, content: Mapping[str, Any]) -> frozenset[str]:
-        """The environment of its prompt; a tool's schema may have any names."""
+        """Return the environment of its prompt; a tool's schema may contain any names."""
         return referenced_environments({"prompt_ref": content["prompt_ref"]})
 
     def edited(self, old: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The definition after an edit that sent these fields; raises BadRequest where it
+        """Return the definition after an edit with these fields; raises BadRequest if it
         contradicts itself."""
         fields = _without_echo(old, fields)
         new = super().edited(old, fields)
@@ -106,7 +106,7 @@ class AgentService(DefinitionService[AgentRow]):
     async def using(
         self, transaction: Transaction, workspace_id: str, key: str, env: str
     ) -> list[tuple[str, str, str, PromptReference]]:
-        """Id, key, name and reference of the agents that use this prompt, by key."""
+        """Return id, key, name and reference of the agents that use this prompt, by key."""
         rows = await repository.with_prompts(transaction.session, workspace_id)
         return [
             (agent_id, agent_key, name, reference)
@@ -118,17 +118,18 @@ class AgentService(DefinitionService[AgentRow]):
     def tried_tool(
         self, transaction: Transaction, row: AgentRow, tool: str, *, ok: bool, actor: Actor
     ) -> None:
-        """Record that a tool of the agent was called for a try."""
-        summary = f"tried tool {tool} of agent {row.key}: it {'answers' if ok else 'fails'}"
+        """Record that a tool of the agent was called as a trial."""
+        summary = f"tried tool {tool} of agent {row.key}: it {'succeeded' if ok else 'failed'}"
         self.audited(transaction, row, actor, "test", summary)
 
     def connections(
         self, row: AgentRow, *, base_url: str | None, actor: Actor
     ) -> tuple[Connection, ...]:
-        """The workspace's connections that the agent names, for a run with the caller's `base_url`.
+        """Return the workspace's connections that the agent uses, for a run with the caller's
+        `base_url`.
 
-        Raises BadRequest for a provider that there isn't any more and an address that is not
-        allowed, and SecretUnreadable.
+        Raises BadRequest for a provider that no longer exists and an address that is not allowed,
+        and SecretUnreadable.
         """
         names = [row.provider, *(choice["provider"] for choice in row.fallbacks)]
         if base_url:
@@ -138,17 +139,19 @@ class AgentService(DefinitionService[AgentRow]):
 
 
 class AgentVersions(VersionService[AgentRow]):
-    """Makes versions of agents and serves them."""
+    """Creates versions of agents and serves them."""
 
 
 def reference_of(row: AgentRow) -> dict[str, Any]:
-    """The part of the agent that may refer to a prompt; a tool's schema may have any names."""
+    """Return the part of the agent that may refer to a prompt; a tool's schema may contain any
+    names."""
     return {"prompt_ref": row.prompt_ref}
 
 
 def _without_echo(old: Mapping[str, Any], fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a text and a reference, sent with a whole agent that was read before, the one that was
-    changed; the text where both differ, as existing editors know nothing else."""
+    """If a text and a reference were both sent, because a whole agent was read before and is sent
+    back, keep the one that was changed; the text if both were, because existing editors know only
+    that."""
     is_whole = "updated_at" in fields
     if not (is_whole and fields.get("prompt") and fields.get("prompt_ref")):
         return fields

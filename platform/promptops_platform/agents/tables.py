@@ -1,4 +1,4 @@
-"""The tables of agents and of what they remember."""
+"""Tables of agents and their conversations."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ class AgentRow(DefinitionColumns, Table):
     __table_args__ = (UniqueConstraint("workspace_id", "key"),)
 
     prompt: Mapped[str] = mapped_column(Text)
-    # Key and environment of a prompt, and perhaps a version; instead of the text.
+    # Key and environment of a prompt, and possibly a version; used instead of the text.
     prompt_ref: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     provider: Mapped[str] = mapped_column(String(64))
     model: Mapped[str] = mapped_column(Text)
@@ -32,7 +32,7 @@ class AgentRow(DefinitionColumns, Table):
 
 
 class ConversationRow(Table):
-    """A conversation with an agent; `name` is the id that its callers gave it."""
+    """A conversation with an agent; `name` is the id that its callers chose."""
 
     __tablename__ = "conversations"
     __table_args__ = (
@@ -44,11 +44,12 @@ class ConversationRow(Table):
     workspace_id: Mapped[str] = mapped_column(Id)
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(200))
-    # How many it has; the next one gets this place. Without any, it doesn't exist yet.
+    # The number of messages, and so the position of the next one. A conversation without any does
+    # not exist yet.
     messages: Mapped[int]
-    # The last run that took it; it holds the conversation while it is under way.
+    # The last run that claimed it; while that run is in progress, no other run can.
     run_id: Mapped[str] = mapped_column(Id)
-    # That of all the runs that have added to it; see `access.scopes`.
+    # The combined scope of all runs that have added to it; see `access.scopes`.
     scope: Mapped[str | None] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -75,11 +76,11 @@ class ConversationMessageRow(Table):
     run_id: Mapped[str] = mapped_column(Id)
     role: Mapped[str] = mapped_column(String(16))
     content: Mapped[str] = mapped_column(Text)
-    # Of an assistant: id, name and arguments of each.
+    # For the assistant: id, name and arguments of each call.
     tool_calls: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    # Of a tool's result: the call that it answers.
+    # For a tool's result: the id of its call.
     tool_call_id: Mapped[str] = mapped_column(Text)
     vendor_data: Mapped[dict[str, Any]] = mapped_column(JSON)
-    # The whole turn, where its texts may not be stored as they are; the columns above are empty.
+    # The whole turn if its texts may not be stored in plain form; the columns above are empty then.
     sealed: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

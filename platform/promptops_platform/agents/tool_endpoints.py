@@ -1,4 +1,4 @@
-"""Routes of the tools of agents."""
+"""Routes of an agent's tools."""
 
 from fastapi import APIRouter, Request
 

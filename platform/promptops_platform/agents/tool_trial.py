@@ -1,4 +1,4 @@
-"""Trying a tool of an agent: one call, as a run would make it, without a model."""
+"""Tries a tool of an agent: one call like in a run, without a model."""
 
 import time
 from typing import Any
@@ -22,7 +22,7 @@ from promptops_providers.transport.address_policy import AddressPolicy
 
 
 class TryTool(BaseModel):
-    """A tool, of an agent or not saved yet, and the arguments of a call."""
+    """A tool, which may be unsaved, and the arguments of a call."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -46,7 +46,7 @@ class ToolTrial(BaseModel):
 
 
 class ToolTrials:
-    """Calls tools where an agent may call them, within the limits of the playground."""
+    """Calls tools at the hosts that agents may call, within the limits of the playground."""
 
     def __init__(
         self, *, database: Database, agents: AgentService, policy: AddressPolicy, places: Places
@@ -57,10 +57,10 @@ class ToolTrials:
         self._places = places
 
     async def try_tool(self, agent_id: str, body: TryTool, *, actor: Actor) -> ToolTrial:
-        """Call the tool once, as a run of the agent would, and record that in the audit trail; that
-        the call fails is a result too. No transaction is open meanwhile.
+        """Call the tool once, like in a run of the agent, and record that in the audit trail; a
+        failed call is a result, too. No transaction is open during the call.
 
-        Raises NotFound, Forbidden, BadRequest for a schema that can't be used and TooManyRequests.
+        Raises NotFound, Forbidden, BadRequest for an invalid schema, and TooManyRequests.
         """
         await check_schemas({"tool.parameters:": body.tool.parameters})
         async with self._database.read() as transaction:

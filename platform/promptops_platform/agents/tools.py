@@ -1,4 +1,4 @@
-"""The HTTP tools of an agent on the wire."""
+"""Schemas of an agent's HTTP tools."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -45,8 +45,8 @@ Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 
 
 class HttpTool(BaseModel):
-    """A request that the model may ask for. Arguments that are not in the URL are sent as JSON
-    in the body, or in the query of a GET or DELETE."""
+    """A request that the model may make. Arguments that are not in the URL are sent as JSON in the
+    body, or in the query of a GET or DELETE."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -90,7 +90,7 @@ class HttpTool(BaseModel):
 
 
 def _bounded(tools: object) -> object:
-    """Before the tools are read: their schemas, each and together."""
+    """Check the sizes of schemas before the tools are parsed, separately and in total."""
     if not isinstance(tools, list) or len(tools) > MOST_TOOLS:
         return tools
     total = 0
@@ -103,7 +103,7 @@ def _bounded(tools: object) -> object:
     if total > MOST_CHARACTERS:
         raise ValueError(
             f"their parameters have {total:,} characters as JSON together, at most "
-            f"{MOST_CHARACTERS:,} are allowed; shorten them, or make two agents"
+            f"{MOST_CHARACTERS:,} are allowed; shorten them, or create two agents"
         )
     return tools
 
@@ -121,7 +121,7 @@ def _unique(tools: list[HttpTool]) -> list[HttpTool]:
     names = [tool.name for tool in tools]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"two tools are called {twice!r}; give each a name of its own")
+        raise ValueError(f"two tools are called {twice!r}; give each a unique name")
     return tools
 
 
@@ -132,5 +132,5 @@ Tools = Annotated[
     BeforeValidator(_bounded),
 ]
 
-# One that is not stored, and whose schema the route has to judge.
+# A tool that is not stored; the route checks its schema.
 SentTool = Annotated[HttpTool, BeforeValidator(_bounded_alone)]

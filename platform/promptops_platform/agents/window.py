@@ -1,4 +1,4 @@
-"""How much of a conversation a model is shown."""
+"""Limits the part of a conversation that a model receives."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,11 @@ from promptops_providers.protocol import Message
 
 
 def windowed(messages: Sequence[Message], *, most: int, tokens: int) -> list[Message]:
-    """The newest messages, `most` of them with at most about `tokens`, from a user's turn on.
+    """Return the newest messages: at most `most` of them with at most about `tokens`, starting at a
+    user's turn.
 
-    A tool's result is never shown without the call that it answers, nor a call without all of its
-    results: vendors refuse either. What was cut in the middle is left out.
+    A tool's result is never shown without its call, nor a call without all its results, because
+    vendors refuse both. Incomplete ones are left out.
     """
     start = len(messages)
     left = tokens
@@ -21,13 +22,13 @@ def windowed(messages: Sequence[Message], *, most: int, tokens: int) -> list[Mes
         if left < 0:
             break
         start -= 1
-    # At a user's turn no call is open: what was said before it has come to its end.
+    # At a user's turn no call is open: everything before it is complete.
     while start < len(messages) and messages[start].role != "user":
         start += 1
     return list(messages[start:])
 
 
 def tokens_of(message: Message) -> int:
-    """An estimate, with the calls that it holds; what a vendor wants back is not counted."""
+    """Return an estimate that includes tool calls; the vendor's own data is not counted."""
     calls = written_message(message).get("tool_calls")
     return estimate_tokens(message.content) + (estimate_tokens(json_text(calls)) if calls else 0)

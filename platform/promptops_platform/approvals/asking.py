@@ -1,4 +1,4 @@
-"""Records what runs wait for."""
+"""Records the approvals that suspended runs wait for."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,12 +16,12 @@ from promptops_platform.deployments.timers import Timers
 from promptops_platform.ids import new_id
 from promptops_platform.runlog.tables import RunRow
 
-# The kind of the timers that go off at deadlines.
+# The kind of the timers that fire at deadlines.
 TIMER = "approval"
 
 
 class AskedApprovals:
-    """What the execution records when runs are suspended."""
+    """Called by the execution when runs are suspended."""
 
     def __init__(
         self, messages: ApprovalMessages, timers: Timers, reminders: Reminders, clock: Clock
@@ -38,8 +38,8 @@ class AskedApprovals:
         plan: WorkflowPlan,
         asked: Sequence[ApprovalAsked],
     ) -> bool:
-        """Record what a run waits for; False where some of it has been decided meanwhile. May be
-        repeated."""
+        """Record what a run waits for; False if some of it has been decided meanwhile.
+        Idempotent."""
         existing = await repository.of_run(transaction.session, row.id)
         for item in asked:
             if item.index not in existing:
@@ -52,7 +52,7 @@ class AskedApprovals:
         return all(state == repository.WAITING for state in states)
 
     async def close(self, transaction: Transaction, run_id: str) -> None:
-        """The run ends: nobody decides any more."""
+        """Close the approvals of a run that ends: they can't be decided any more."""
         for row in (await repository.of_run(transaction.session, run_id)).values():
             if row.state == repository.WAITING:
                 await self._reminders.end(transaction, row)

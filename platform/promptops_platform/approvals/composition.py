@@ -1,4 +1,4 @@
-"""Approvals, connected."""
+"""Builds the approvals room."""
 
 from promptops_flows.telemetry.text_policy import TextPolicy
 from promptops_platform.access.composition import Access
@@ -21,7 +21,7 @@ from promptops_platform.settings import Settings
 
 
 class Approvals:
-    """Runs that wait enter what they wait for here."""
+    """Registers itself with the execution, which reports what suspended runs wait for."""
 
     def __init__(
         self,

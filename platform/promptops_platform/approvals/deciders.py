@@ -8,18 +8,18 @@ from promptops_platform.approvals.tables import ApprovalRow
 
 
 class Deciders:
-    """Members by their roles, or by their names; without any, whoever may run the workflow."""
+    """Members by their roles or by their names; by default everybody who may run the workflow."""
 
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
 
     def may_see(self, row: ApprovalRow, *, actor: Actor) -> bool:
-        """Whether the approval exists for the caller, like its run."""
+        """Whether the caller can see the approval, like its run."""
         permitted = self._grants.has(actor, Permission.RUNS_READ, row.workspace_id)
         return permitted and sees(actor, row.scope)
 
     def may_decide(self, row: ApprovalRow, *, actor: Actor) -> bool:
-        """Whether the caller is among those who decide."""
+        """Whether the caller is one of the deciders."""
         if not self.may_see(row, actor=actor):
             return False
         if not row.roles and not row.members:
@@ -31,13 +31,13 @@ class Deciders:
 
 
 def deciders_of(row: ApprovalRow) -> str:
-    """Who may decide, as a sentence names them."""
+    """Return who may decide, for use in a sentence."""
     if not row.roles and not row.members:
-        return f"whoever has the role {NEEDED_ROLE[Permission.WORKFLOWS_RUN]} or a higher one"
+        return f"everybody with the role {NEEDED_ROLE[Permission.WORKFLOWS_RUN]} or a higher one"
     parts = []
     if row.roles:
         lowest = min(row.roles, key=lambda name: RANK[Role(name)])
-        parts.append(f"whoever has the role {lowest} or a higher one")
+        parts.append(f"everybody with the role {lowest} or a higher one")
     if row.members:
         parts.append(", ".join(row.members))
     return ", and ".join(parts)

@@ -1,4 +1,4 @@
-"""Deciding: two short transactions, one that looks and one that records."""
+"""Decides approvals in two short transactions: the first reads, the second records."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,14 +31,14 @@ from promptops_platform.runlog.tables import RunRow
 
 log = structlog.get_logger(__name__)
 
-# Who decides when nobody has in time.
+# The decider if nobody has decided in time.
 DEADLINE = "the deadline"
 ACTIONS = {"approved": "approve", "rejected": "reject"}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What somebody has decided; `by` is who, as runs and the approval name them."""
+    """A person's decision; `by` is the person's name in runs and approvals."""
 
     decision: Decision
     by: str
@@ -47,7 +47,7 @@ class Verdict:
 
 
 class ApprovalDecisions:
-    """The first decision counts. It lets the run go on, in the same transaction."""
+    """The first decision counts. It resumes the run in the same transaction."""
 
     def __init__(
         self,
@@ -81,8 +81,8 @@ class ApprovalDecisions:
         *,
         actor: Actor,
     ) -> ApprovalRow:
-        """Raises NotFound, Forbidden, BadRequest for values that the form does not take, and
-        Conflict where it is decided or its run has ended."""
+        """Raises NotFound, Forbidden, BadRequest for values that don't match the form, and Conflict
+        if it is already decided or its run has ended."""
         async with self._database.read() as transaction:
             row = await self._approvals.get(transaction, approval_id, actor=actor)
         if not self._deciders.may_decide(row, actor=actor):
@@ -90,7 +90,7 @@ class ApprovalDecisions:
         return await self.record(row, Verdict(decision, actor.name, comment, values), actor=actor)
 
     async def record(self, row: ApprovalRow, verdict: Verdict, *, actor: Actor) -> ApprovalRow:
-        """Record the decision of somebody who may decide; raises as `decide`."""
+        """Record the decision of a permitted person; raises what `decide` raises."""
         refuse_decided(row)
         if verdict.decision == "approved" or verdict.values:
             await check_values(row.form, verdict.values)
@@ -100,7 +100,7 @@ class ApprovalDecisions:
             return await self._record(transaction, row, step, version, verdict, actor)
 
     async def deadline(self, transaction: Transaction, approval_id: str) -> None:
-        """The time to decide is over: what the definition says for that is decided."""
+        """Apply the definition's decision for a deadline that has passed."""
         row = await repository.get(transaction.session, approval_id)
         if row is None:
             return
@@ -121,11 +121,11 @@ class ApprovalDecisions:
         verdict: Verdict,
         actor: Actor,
     ) -> ApprovalRow:
-        # The run first, as all who change it do.
+        # Lock the run first, in the same order as all other changes of a run.
         run = await self._waiting.lock(transaction, row.run_id)
         locked = await repository.get(transaction.session, row.id, lock=True)
         if run is None or locked is None:
-            raise NotFound(f"approval {row.id!r} went with its run")
+            raise NotFound(f"approval {row.id!r} was deleted with its run")
         refuse_decided(locked)
         _refuse_ending(run)
         output = decided(step, verdict.decision, verdict.by, verdict.comment, verdict.values)
@@ -140,19 +140,19 @@ class ApprovalDecisions:
         return locked
 
     async def _step(self, transaction: Transaction, row: ApprovalRow) -> tuple[Step, str]:
-        """The step, and the version of the workflow that it is a step of."""
+        """Return the step, and the version of its workflow."""
         plan = await self._waiting.plan(transaction, row.run_id)
         if plan is None or not isinstance(plan.request.plan, WorkflowPlan):
             raise Conflict(
-                f"run {row.run_id!r} can't go on: its plan is gone, or was stored with another "
-                "secret key; cancel it and start it again"
+                f"run {row.run_id!r} can't continue: its plan is missing, or was encrypted with "
+                "another secret key; cancel it and start it again"
             )
         return plan.request.plan.steps[row.position - 1], plan.request.version
 
     def _finished(
         self, row: ApprovalRow, step: Step, version: str, output: StepOutput
     ) -> StepFinished:
-        """The step as the log has it: it took as long as people took."""
+        """Return the step for the log: its duration is the time that people took."""
         (note,) = output.notes
         failures = (output.text,) if output.failed else ()
         return StepFinished(
@@ -204,7 +204,7 @@ class ApprovalDecisions:
 
 
 def refuse_decided(row: ApprovalRow) -> None:
-    """Raises Conflict for an approval that waits no longer."""
+    """Raises Conflict for an approval that no longer waits."""
     if row.state == repository.WAITING:
         return
     fields = {"state": row.state, "decided_by": row.decided_by}
@@ -216,6 +216,6 @@ def refuse_decided(row: ApprovalRow) -> None:
 
 def _refuse_ending(run: RunRow) -> None:
     if run.status != "running":
-        raise Conflict(f"run {run.id!r} has ended as {run.state}; nobody can decide any more")
+        raise Conflict(f"run {run.id!r} is {run.state} and can't be decided any more")
     if run.cancel_requested_by is not None:
         raise Conflict(f"run {run.id!r} is being cancelled by {run.cancel_requested_by}")

@@ -55,7 +55,7 @@ async def get_approval(
     return Data(data=service.shown(row, actor=actor))
 
 
-@router.post("/{approval_id}/approve", responses=may_answer(Conflict))
+@router.post("/{approval_id}/approve", summary="Approve Step", responses=may_answer(Conflict))
 async def approve(
     approval_id: ResourceId,
     service: Service,
@@ -72,7 +72,7 @@ async def approve(
     return Data(data=service.shown(row, actor=actor))
 
 
-@router.post("/{approval_id}/reject", responses=may_answer(Conflict))
+@router.post("/{approval_id}/reject", summary="Reject Step", responses=may_answer(Conflict))
 async def reject(
     approval_id: ResourceId,
     service: Service,

@@ -1,4 +1,4 @@
-"""The values that come with a decision, compared with the form."""
+"""Checks the values of a decision against the form."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,15 +9,15 @@ from promptops_platform.errors import BadRequest
 
 
 async def check_values(form: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Raises BadRequest for values that the form does not take."""
+    """Raises BadRequest for values that don't match the form."""
     if not form and values:
         raise BadRequest("values: this approval has no form; send only a comment")
     if not form:
         return
-    # On a thread: a comparison takes a fraction of a second at most.
+    # In a thread: the check takes a fraction of a second at most.
     wrong = await Turns().compare(findings, form, dict(values))
     if wrong:
         raise BadRequest(
-            f"values: {wrong[0]}; the approval's form says what it takes",
+            f"values: {wrong[0]}; see the approval's form",
             fields={"problems": wrong},
         )

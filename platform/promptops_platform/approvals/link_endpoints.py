@@ -39,7 +39,12 @@ async def make_link(
     return Data(data=ApprovalLink(**link._asdict()))
 
 
-@router.get(f"{APPROVAL_LINKS}/{{token}}", dependencies=[PUBLIC], responses=REFUSALS)
+@router.get(
+    f"{APPROVAL_LINKS}/{{token}}",
+    summary="Get Approval By Link",
+    dependencies=[PUBLIC],
+    responses=REFUSALS,
+)
 async def open_link(
     token: ResourceId, request: Request, links: Links, service: Service
 ) -> Data[LinkedApproval]:
@@ -48,7 +53,12 @@ async def open_link(
     return Data(data=service.linked(row))
 
 
-@router.post(f"{APPROVAL_LINKS}/{{token}}", dependencies=[PUBLIC], responses=REFUSALS)
+@router.post(
+    f"{APPROVAL_LINKS}/{{token}}",
+    summary="Decide Approval By Link",
+    dependencies=[PUBLIC],
+    responses=REFUSALS,
+)
 async def decide_by_link(
     token: ResourceId, body: DecideByLink, request: Request, links: Links, service: Service
 ) -> Data[LinkedApproval]:

@@ -19,12 +19,12 @@ from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import Conflict, Forbidden, NotFound, TooManyRequests
 from promptops_platform.http.secret_paths import APPROVAL_LINKS, APPROVAL_PAGES
 
-# Without a deadline.
+# For approvals without a deadline.
 LONGEST_LIFE = timedelta(days=7)
 
 
 class NewLink(NamedTuple):
-    """The address is shown once."""
+    """A new link; its address is shown only once."""
 
     url: str
     page_url: str
@@ -32,8 +32,8 @@ class NewLink(NamedTuple):
 
 
 class ApprovalLinks:
-    """A link is opaque: its token is random and stored as a hash. Who has it decides, once, in the
-    name of the one who made it; `base_url` is where people reach the platform."""
+    """A link's token is random and stored as a hash. Its holder decides once, in the name of the
+    person who created it; `base_url` is the platform's address as people reach it."""
 
     def __init__(
         self,
@@ -56,11 +56,12 @@ class ApprovalLinks:
         self._guesses = TokenGuesses(clock)
 
     async def make(self, transaction: Transaction, approval_id: str, *, actor: Actor) -> NewLink:
-        """A new link, until the deadline. Raises NotFound, Forbidden for somebody who may not
-        decide, and Conflict where the definition allows no links or the approval is decided."""
+        """Create a link that is valid until the deadline. Raises NotFound, Forbidden for somebody
+        who may not decide, and Conflict if the definition allows no links or the approval is
+        decided."""
         row = await self._approvals.get(transaction, approval_id, actor=actor)
         if not self._deciders.may_decide(row, actor=actor):
-            raise Forbidden(f"forbidden: {deciders_of(row)} may make a link")
+            raise Forbidden(f"forbidden: {deciders_of(row)} may create a link")
         refuse_decided(row)
         if not row.allow_link:
             raise Conflict(f"step {row.step!r} has no allow_link; decide with an account")
@@ -91,8 +92,8 @@ class ApprovalLinks:
         return NewLink(url, page_url, expires_at)
 
     async def open(self, token: str, *, address: str) -> tuple[ApprovalRow, ApprovalLinkRow]:
-        """What a link decides. Raises NotFound, also for a link that has expired or was used, and
-        TooManyRequests where somebody guesses."""
+        """Return the approval of a link. Raises NotFound, also for a link that has expired or was
+        used, and TooManyRequests if somebody guesses tokens."""
         async with self._database.read() as transaction:
             link = await repository.link(transaction.session, token_hash(token))
             row = (
@@ -103,8 +104,8 @@ class ApprovalLinks:
         if link is None or row is None or link.expires_at <= self._clock.now():
             seconds = self._guesses.count(token_hash(token), address)
             if seconds:
-                raise TooManyRequests("too many links that are not valid", retry_after=seconds)
-            raise NotFound("this link is not valid: it was used, has expired, or never was one")
+                raise TooManyRequests("too many invalid links were tried", retry_after=seconds)
+            raise NotFound("this link is invalid: it was used, has expired, or never existed")
         return row, link
 
     async def decide(
@@ -117,8 +118,8 @@ class ApprovalLinks:
         address: str,
         request_id: str,
     ) -> ApprovalRow:
-        """Decide by a link, which works no longer then; raises as `open` and
-        `ApprovalDecisions.decide`."""
+        """Decide with a link, which becomes invalid; raises what `open` and
+        `ApprovalDecisions.decide` raise."""
         row, link = await self.open(token, address=address)
         verdict = Verdict(decision, f"a link of {link.made_by}", comment, values)
         actor = Actor(LINK, Role.VIEWER, address=address, request_id=request_id)

@@ -1,5 +1,5 @@
-"""What people are shown: stored as the settings allow it, and whole, but sealed, until they have
-decided."""
+"""Messages that people are shown: stored in the form that the settings allow, and sealed in full
+until they have decided."""
 
 from promptops_platform.approvals import repository
 from promptops_platform.approvals.tables import ApprovalRow
@@ -13,21 +13,21 @@ UNREADABLE = (
 
 
 class ApprovalMessages:
-    """Seals and unseals."""
+    """Seals and unseals messages."""
 
     def __init__(self, keys: SecretKeys, texts: StoredTexts) -> None:
         self._keys = keys
         self.texts = texts
 
     async def put(self, row: ApprovalRow, message: str) -> None:
-        """Have the row keep the message."""
+        """Store the message in the row."""
         row.message = await self.texts.text(message)
         row.sealed = None
         if row.message != message:
             row.sealed = self._keys.sealer.seal(message, _place_of(row.id))
 
     def shown(self, row: ApprovalRow) -> str | None:
-        """The message; None where nothing of it is kept any more."""
+        """Return the message; None if it is not stored."""
         if row.sealed is None:
             return row.message
         try:
@@ -36,8 +36,8 @@ class ApprovalMessages:
             return UNREADABLE
 
     async def rotate(self, transaction: Transaction) -> int:
-        """Seal all messages anew, with the first secret key; those that can't be read stay as they
-        are. Returns how many were sealed."""
+        """Seal all messages again with the first secret key; messages that can't be read stay
+        unchanged. Returns how many were sealed."""
         count, sealer = 0, self._keys.sealer
         async for row in repository.all_sealed(transaction.session):
             place = _place_of(row.id)

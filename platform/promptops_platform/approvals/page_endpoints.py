@@ -1,5 +1,5 @@
-"""The page of a link that decides without an account. Looking at it decides nothing: programs that
-check the links of a mail only look."""
+"""The page of a link that decides without an account. Opening it decides nothing, because mail
+programs open links to scan them."""
 
 from typing import Annotated
 
@@ -34,7 +34,7 @@ Service = Annotated[ApprovalService, provided(ApprovalService)]
 async def show_page(
     token: ResourceId, request: Request, links: Links, service: Service
 ) -> HTMLResponse:
-    """What the link decides, with a form."""
+    """Return the page of the link's approval, with a form."""
     try:
         row, _ = await links.open(token, address=client_address(request.scope))
     except PlatformError as error:

@@ -1,4 +1,4 @@
-"""The page behind a link: plain HTML without scripts, for people without an account."""
+"""The page of an approval link: plain HTML without scripts, for people without an account."""
 
 import base64
 import hashlib
@@ -35,14 +35,14 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-robots-tag": "noindex, nofollow",
 }
-# A body without an account may have 4 KB.
+# Requests without an account may have a body of 4 KB.
 LONGEST_COMMENT = 1_000
 FIELD, WHOLE = "value.", "values"
 _INPUTS = {"string": "text", "integer": "number", "number": "number"}
 
 
 def decision_page(approval: LinkedApproval, problem: str = "") -> str:
-    """What is to be decided, with the form; sending it decides."""
+    """Return the page with the approval and the form; submitting it decides."""
     deadline = ""
     if approval.deadline_at is not None:
         verb = "approves" if approval.on_deadline == "approve" else "rejects"
@@ -62,18 +62,18 @@ def decision_page(approval: LinkedApproval, problem: str = "") -> str:
 
 
 def decided_page(approval: LinkedApproval) -> str:
-    """After the decision."""
+    """Return the page after the decision."""
     return _page("Done", f"<h1>It is {escape(approval.state)}</h1><p>You can close this page.</p>")
 
 
 def refusal_page(sentence: str) -> str:
-    """Why nothing can be decided."""
+    """Return the page that says why nothing can be decided."""
     return _page("Not possible", f"<h1>Nothing to decide</h1>{_problem(sentence)}")
 
 
 def sent_form(body: bytes, form: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `DecideByLink` from a sent form. Texts that are no numbers or no JSON stay
-    texts: the form's schema refuses them. JSON is taken as it is, as everywhere."""
+    """Return the fields of `DecideByLink` from a submitted form. Texts that are not valid numbers
+    or JSON stay texts, which the form's schema refuses."""
     if body.startswith(b"{") and isinstance(
         whole := _read_json(body.decode("utf-8", "replace")), dict
     ):
@@ -110,7 +110,7 @@ def _problem(sentence: str) -> str:
 
 
 def _properties(form: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The fields that the page shows one by one; None for one field of JSON."""
+    """Return the fields that the page shows separately; None if it shows one JSON field."""
     properties = form.get("properties", {})
     if not form:
         return {}

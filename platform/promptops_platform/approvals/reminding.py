@@ -1,4 +1,4 @@
-"""Tells others that an approval waits: when it begins to, and at its reminders."""
+"""Notifies listeners that an approval waits: at its start and at its reminders."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.deployments.timers import Timers
 
-# The kind of the timers that go off at reminders.
+# The kind of the timers that fire at reminders.
 TIMER = "approval_reminder"
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingApproval:
-    """What is told of an approval. `number` counts the reminders, 0 when it begins to wait;
-    `message` is as far as it may be stored."""
+    """The event that listeners get. `number` counts the reminders, and is 0 at the start; `message`
+    is the storable form."""
 
     type: Literal["approval.waiting", "approval.reminder"]
     row: ApprovalRow
@@ -26,7 +26,7 @@ class WaitingApproval:
 
     @property
     def id(self) -> str:
-        """The same when it is told again."""
+        """Return an id that is the same when the event is repeated."""
         return f"{self.row.id}:{self.number}"
 
 
@@ -34,7 +34,7 @@ Listener = Callable[[Transaction, WaitingApproval], Awaitable[None]]
 
 
 class Reminders:
-    """Rooms above enter themselves in `listeners`; they are called in the transaction."""
+    """Rooms above register themselves in `listeners`, which are called in the transaction."""
 
     def __init__(self, timers: Timers, clock: Clock) -> None:
         self._timers = timers
@@ -42,17 +42,17 @@ class Reminders:
         self.listeners: list[Listener] = []
 
     async def begin(self, transaction: Transaction, row: ApprovalRow) -> None:
-        """An approval begins to wait."""
+        """Notify the listeners of a new approval, and set its first timer."""
         await self._tell(transaction, WaitingApproval("approval.waiting", row, 0))
         await self._set(transaction, row)
 
     async def end(self, transaction: Transaction, row: ApprovalRow) -> None:
-        """It waits no longer."""
+        """Cancel the timer of an approval that no longer waits."""
         if row.reminded < len(row.reminders):
             await self._timers.cancel(transaction, TIMER, row.id)
 
     async def go_off(self, transaction: Transaction, approval_id: str) -> None:
-        """Remind others once, also where several reminders have passed."""
+        """Remind once, even if several reminders have passed."""
         row = await repository.get(transaction.session, approval_id, lock=True)
         if row is None or row.state != repository.WAITING:
             return

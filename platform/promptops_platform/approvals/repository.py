@@ -16,8 +16,8 @@ SORTED_BY = {"created_at": ApprovalRow.created_at, "deadline_at": ApprovalRow.de
 
 @dataclass(frozen=True, slots=True)
 class ApprovalFilter:
-    """What is left out is not asked for. `workspaces` and `scopes` are those that exist for the
-    caller, None for all."""
+    """Filters of a list; None matches all. `workspaces` and `scopes` are those that the caller can
+    see."""
 
     state: str | None = None
     run_id: str | None = None
@@ -27,19 +27,19 @@ class ApprovalFilter:
 
 
 async def get(session: AsyncSession, approval_id: str, *, lock: bool = False) -> ApprovalRow | None:
-    """As the database has it now."""
+    """Return the current row of the database."""
     return await session.get(ApprovalRow, approval_id, with_for_update=lock, populate_existing=True)
 
 
 async def of_run(session: AsyncSession, run_id: str) -> dict[int, ApprovalRow]:
-    """The approvals of a run, by the place of their step."""
+    """Return the approvals of a run, in the order of their steps."""
     query = select(ApprovalRow).where(ApprovalRow.run_id == run_id)
     rows = await session.scalars(query.execution_options(populate_existing=True))
     return {row.position: row for row in rows}
 
 
 async def close(session: AsyncSession, run_id: str) -> None:
-    """Nobody decides any more about what a run waits for."""
+    """Close the waiting approvals of a run."""
     await session.execute(
         update(ApprovalRow)
         .where(ApprovalRow.run_id == run_id, ApprovalRow.state == WAITING)
@@ -51,7 +51,7 @@ async def close(session: AsyncSession, run_id: str) -> None:
 async def page(
     session: AsyncSession, filters: ApprovalFilter, part: Part
 ) -> tuple[list[ApprovalRow], int]:
-    """Approvals, by default the newest first, and how many there are."""
+    """Return approvals, newest first by default, and the total."""
     query = _filtered(filters)
     query = ordered(query, part, SORTED_BY, default="-created_at", unique=ApprovalRow.id)
     rows, total = await page_of(session, query, part)
@@ -59,17 +59,17 @@ async def page(
 
 
 async def link(session: AsyncSession, token_hash: str) -> ApprovalLinkRow | None:
-    """The link with this token."""
+    """Return the link with this token."""
     return await session.get(ApprovalLinkRow, token_hash)
 
 
 async def remove_links(session: AsyncSession, approval_id: str) -> None:
-    """They decide no longer."""
+    """Delete the links of an approval."""
     await session.execute(delete(ApprovalLinkRow).where(ApprovalLinkRow.approval_id == approval_id))
 
 
 async def all_sealed(session: AsyncSession) -> AsyncIterator[ApprovalRow]:
-    """Every one with a sealed message, locked."""
+    """Return all approvals with a sealed message, locked."""
     query = select(ApprovalRow).where(ApprovalRow.sealed.is_not(None)).with_for_update()
     for row in await session.scalars(query):
         yield row

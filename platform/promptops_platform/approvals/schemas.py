@@ -1,4 +1,4 @@
-"""Approvals on the wire."""
+"""Requests and responses of approvals."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""Approvals, as far as they exist for the caller."""
+"""Reads approvals that the caller can see."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from promptops_platform.runlog.reading import seen_workspaces
 
 
 class ApprovalService:
-    """Finds approvals, and shows them to the caller."""
+    """Looks up approvals, and shows them to the caller."""
 
     def __init__(self, *, grants: Grants, deciders: Deciders, messages: ApprovalMessages) -> None:
         self._grants = grants
@@ -26,7 +26,7 @@ class ApprovalService:
         self._messages = messages
 
     async def get(self, transaction: Transaction, approval_id: str, *, actor: Actor) -> ApprovalRow:
-        """Raises NotFound, also where it doesn't exist for the caller."""
+        """Raises NotFound, also if the caller can't see it."""
         row = await repository.get(transaction.session, approval_id)
         if row is None or not self._deciders.may_see(row, actor=actor):
             raise NotFound(f"approval {approval_id!r} not found; GET /api/approvals lists them")
@@ -41,14 +41,14 @@ class ApprovalService:
         workspace: str | None,
         actor: Actor,
     ) -> tuple[list[ApprovalRow], int]:
-        """Approvals, by default the newest first, and how many there are; raises NotFound for an
-        unknown workspace."""
+        """Return approvals, newest first by default, and the total; raises NotFound for an unknown
+        workspace."""
         workspaces = seen_workspaces(self._grants, actor, workspace)
         visible = replace(filters, workspaces=workspaces, scopes=seen_scopes(actor))
         return await repository.page(transaction.session, visible, part)
 
     def shown(self, row: ApprovalRow, *, actor: Actor) -> Approval:
-        """The approval as the caller gets it."""
+        """Return the approval in the form for the caller."""
         may_decide = row.state == repository.WAITING and self._deciders.may_decide(row, actor=actor)
         return Approval.of(
             row,
@@ -58,5 +58,5 @@ class ApprovalService:
         )
 
     def linked(self, row: ApprovalRow) -> LinkedApproval:
-        """The approval as somebody with a link gets it."""
+        """Return the approval in the form for the holder of a link."""
         return LinkedApproval.of(row, message=self._messages.shown(row))

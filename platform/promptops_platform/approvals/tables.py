@@ -1,4 +1,4 @@
-"""What people are to decide, and have decided."""
+"""Tables of approvals and their links."""
 
 from datetime import datetime
 from typing import Any
@@ -11,9 +11,9 @@ from promptops_platform.db.types import UtcDateTime
 
 
 class ApprovalRow(Table):
-    """An approval step of a run. `state` is one of `approvals.schemas.State`; `message` is what may
-    be stored of what is shown, and `sealed` the whole of it, while that differs and the approval
-    waits."""
+    """An approval step of a run. `state` is one of `approvals.schemas.State`; `message` is the
+    storable form of the message, and `sealed` is the full message if that differs, while the
+    approval waits."""
 
     __tablename__ = "approvals"
     __table_args__ = (
@@ -29,7 +29,7 @@ class ApprovalRow(Table):
     workflow: Mapped[str] = mapped_column(String(200))
     step: Mapped[str] = mapped_column(Text)
     asked_by: Mapped[str] = mapped_column(String(200))
-    # Whose it is among API keys that are limited to environments; see `access.scopes`.
+    # Which API keys that are limited to environments can see it; see `access.scopes`.
     scope: Mapped[str | None] = mapped_column(String(80))
     state: Mapped[str] = mapped_column(String(16))
     message: Mapped[str | None] = mapped_column(Text)
@@ -40,19 +40,19 @@ class ApprovalRow(Table):
     allow_link: Mapped[bool]
     on_deadline: Mapped[str] = mapped_column(String(16))
     deadline_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # Seconds after which others are reminded, and how many of them have passed.
+    # Seconds after which reminders are sent, and how many of them have passed.
     reminders: Mapped[list[float]] = mapped_column(JSON)
     reminded: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     decided_by: Mapped[str | None] = mapped_column(String(200))
     comment: Mapped[str | None] = mapped_column(Text)
-    # Null where they are not kept.
+    # Null if they are not stored.
     answers: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ApprovalLinkRow(Table):
-    """Who has its token decides, once, until it expires."""
+    """The holder of its token decides once, until it expires."""
 
     __tablename__ = "approval_links"
     __table_args__ = (Index("ix_approval_links_approval_id", "approval_id"),)

@@ -45,7 +45,7 @@ Before = Annotated[
 ]
 
 
-@router.get("")
+@router.get("", summary="List Audit Entries")
 async def list_audit(
     service: Service,
     transaction: Read,
@@ -80,6 +80,7 @@ def _described(form: Format) -> dict[str, Any]:
 
 @router.get(
     "/export",
+    summary="Export Audit Entries",
     response_class=StreamingResponse,
     responses={
         200: {"content": {format_.media_type: _described(format_) for format_ in FORMATS.values()}}

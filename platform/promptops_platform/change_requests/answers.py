@@ -1,4 +1,4 @@
-"""Change requests as they are answered."""
+"""Builds the API's form of change requests."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,7 +35,8 @@ def order_of(row: ChangeRequestRow) -> ServedOrder:
 
 
 class Answers:
-    """Adds to a row what is looked up anew: approvals, whether it is outdated, the rights."""
+    """Adds values that are computed for each response: approvals, whether the request is outdated,
+    and the caller's rights."""
 
     def __init__(
         self, kinds: Mapping[str, GuardedKind], rights: Rights, environments: EnvironmentService
@@ -47,7 +48,7 @@ class Answers:
     async def listed(
         self, transaction: Transaction, rows: Sequence[ChangeRequestRow], *, actor: Actor
     ) -> list[ChangeRequest]:
-        """As lists have them."""
+        """Return requests in the form of lists."""
         approvals = await repository.approvals(transaction.session, [row.id for row in rows])
         workspaces = {row.workspace_id for row in rows}
         environments = {
@@ -71,7 +72,7 @@ class Answers:
     async def detailed(
         self, transaction: Transaction, row: ChangeRequestRow, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """With its contents and its events."""
+        """Return a request with its contents and events."""
         (listed,) = await self.listed(transaction, [row], actor=actor)
         events = await repository.events(transaction.session, row.id)
         return ChangeRequestDetail(
@@ -114,15 +115,15 @@ class Answers:
     async def outdated(
         self, transaction: Transaction, row: ChangeRequestRow, *, lock: bool = False
     ) -> str | None:
-        """Why an open request can't be applied as it is; `lock` keeps what it says true until the
-        commit."""
+        """Return why an open request can't be applied as it is; `lock` keeps the result valid until
+        the commit."""
         place = place_of(row)
         served = await self._kinds[row.kind].served(transaction, place, order_of(row), lock=lock)
         return outdated_because(row.base, served, place)
 
 
 def summary_of(row: ChangeRequestRow) -> str:
-    """`publish v2 of prompt greeting in prod, which serves v1`."""
+    """Return a sentence such as `publish v2 of prompt greeting in prod, which serves v1`."""
     what = f"{row.kind} {row.key} in {row.env}"
     match row.action:
         case "delete":

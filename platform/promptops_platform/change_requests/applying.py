@@ -1,4 +1,4 @@
-"""Applying change requests: exactly what was proposed, once."""
+"""Applies change requests: exactly what was proposed, once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,7 @@ from promptops_platform.workspaces.tables import EnvironmentRow
 
 
 class Applying:
-    """Carries out requests that have their approvals."""
+    """Applies requests that have their approvals."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class Applying:
         bypass: bool = False,
         reason: str = "",
     ) -> ChangeRequestDetail:
-        """Make the proposed change; of those who try it at once, one does.
+        """Make the proposed change; of concurrent callers only one succeeds.
 
-        With `bypass` an admin does it without the approvals, and says why. Raises Conflict where
-        approvals are missing, Outdated where something else is served meanwhile, NotOpen,
-        Forbidden, and as the change itself would.
+        With `bypass` an admin applies it without the approvals, and gives a reason. Raises Conflict
+        if approvals are missing, Outdated if something else is served meanwhile, NotOpen,
+        Forbidden, and the errors of the change itself.
         """
         row, environment = await self._requests.locked(transaction, request_id, actor)
         require_open(row)
@@ -86,14 +86,14 @@ class Applying:
             return
         self._rights.require_bypass(row, environment, actor)
         if not reason.strip():
-            raise BadRequest("reason: is needed with bypass; say why the change can't wait")
+            raise BadRequest("reason: is required with bypass; say why the change can't wait")
 
 
 def _summary(
     row: ChangeRequestRow, approvals: Sequence[ChangeRequestApprovalRow], reason: str
 ) -> str:
     names = ", ".join(approval.username for approval in approvals) or "nobody"
-    without = f", without the approvals that are needed: {reason}" if reason else ""
+    without = f", without the required approvals: {reason}" if reason else ""
     return (
         f"applied change request {row.id}: {summary_of(row)}; proposed by {row.author}, approved "
         f"by {names}{without}"

@@ -1,4 +1,4 @@
-"""Change requests, connected."""
+"""Builds the change requests room."""
 
 from promptops_platform.access.composition import Access
 from promptops_platform.agents.composition import Agents
@@ -26,7 +26,7 @@ from promptops_platform.workspaces.composition import Workspaces
 
 
 class ChangeRequests:
-    """What becomes of changes that need approvals."""
+    """Handles changes that need approvals."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Agents and workflows as what change requests change."""
+"""The changes of agents and workflows that change requests can make."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,7 +33,7 @@ class DefinitionChanges(Generic[RowT]):
     async def fix(
         self, transaction: Transaction, place: Place, order: ServedOrder, actor: Actor
     ) -> ServedOrder:
-        """A publish of the working copy becomes one of the version that is made of it here."""
+        """Replace a publish of the working copy by a publish of a new version of it."""
         if order.action == "delete":
             return order
         arguments = {**order.arguments, "env": order.arguments["env"] or place.env}
@@ -108,7 +108,7 @@ class DefinitionChanges(Generic[RowT]):
                 )
 
     def settle(self, order: ServedOrder, after: Served) -> ServedOrder:
-        """Nothing of it is left open."""
+        """Return the order unchanged, because it is complete."""
         return order
 
     def environments(self, before: Served, after: Served) -> frozenset[str]:

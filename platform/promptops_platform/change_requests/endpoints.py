@@ -77,7 +77,7 @@ async def get_change_request(
     return Data(data=await service.get(transaction, request_id, actor=actor))
 
 
-@router.post("/{request_id}/comments")
+@router.post("/{request_id}/comments", summary="Comment On Change Request")
 async def comment_change_request(
     request_id: ResourceId,
     body: CommentBody,

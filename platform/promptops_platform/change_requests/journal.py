@@ -1,4 +1,4 @@
-"""What is written of each step of a change request: its events, the audit trail and the feed."""
+"""Records each step of a change request in its events, the audit trail and the feed."""
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.audit.service import AuditTrail
@@ -15,7 +15,7 @@ COMMENT = "comment"
 
 
 class RequestJournal:
-    """Writes it, in the transaction of the step."""
+    """Records steps, in their transactions."""
 
     def __init__(self, audit: AuditTrail, changes: ChangeLog, clock: Clock) -> None:
         self._audit = audit
@@ -32,8 +32,8 @@ class RequestJournal:
         *,
         summary: str | None = None,
     ) -> None:
-        """Add an event, and an entry of the audit trail unless it is a comment alone; `summary` is
-        the entry's, by default the change in a sentence."""
+        """Add an event and, unless it is only a comment, an audit entry with `summary`, which is by
+        default a sentence about the change."""
         now = row.updated_at = self._clock.now()
         event = ChangeRequestEventRow(
             request_id=row.id, action=action, comment=comment, actor=actor.name, created_at=now

@@ -1,4 +1,4 @@
-"""Prompts and their rollouts as what change requests change."""
+"""The changes of prompts and their rollouts that change requests can make."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,7 +40,7 @@ class PromptChanges:
     async def fix(
         self, transaction: Transaction, place: Place, order: ServedOrder, actor: Actor
     ) -> ServedOrder:
-        """A publish of the working copy becomes one of the version that is made of it here."""
+        """Replace a publish of the working copy by a publish of a new version of it."""
         arguments = order.arguments
         if order.action not in ("publish", "promote") or arguments["version"]:
             return order
@@ -110,13 +110,14 @@ class PromptChanges:
                 await self._prompts.delete(transaction, prompt_id, actor=actor)
 
     def settle(self, order: ServedOrder, after: Served) -> ServedOrder:
-        """A rollout with all its variants and its salt, which a new one has by chance."""
+        """Return a rollout's order with all its variants and its salt, which is random for a new
+        one."""
         if order.action != "rollout":
             return order
         return replace(order, arguments={"update": dict(after.rollout or {})})
 
     def environments(self, before: Served, after: Served) -> frozenset[str]:
-        """What is served now is of its environment, wherever it was published."""
+        """What is served belongs to its environment, wherever it was published."""
         return after.environments
 
     def diff(

@@ -1,4 +1,4 @@
-"""Proposing a change that needs approvals: it is tried out, and kept as a request."""
+"""Proposes changes that need approvals: tries a change out, and stores it as a request."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ from promptops_platform.workspaces.service import WorkspaceService
 
 
 class Proposals:
-    """Makes requests of changes that the gate has refused."""
+    """Creates requests from changes that the gate has refused."""
 
     def __init__(
         self,
@@ -43,8 +43,8 @@ class Proposals:
     async def propose(
         self, change: ServedChange, order: ServedOrder, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """Make a request of a refused change, or return the caller's open request of the same
-        change; raises as the change itself would."""
+        """Create a request for a refused change, or return the caller's open request for the same
+        change; raises the errors of the change itself."""
         place = Place(change.workspace_id, change.env, change.key)
         async with self._database.write() as transaction:
             await self._workspaces.lock_row(transaction, place.workspace_id)
@@ -62,7 +62,7 @@ class Proposals:
             return await self._answers.detailed(transaction, row, actor=actor)
 
     async def rebase(self, transaction: Transaction, row: ChangeRequestRow, actor: Actor) -> None:
-        """Make a locked request rely on what is served now; raises as the change itself would."""
+        """Base a locked request on what is served now; raises the errors of the change itself."""
         place = place_of(row)
         order, before, after = await self._tried(transaction, row.kind, place, order_of(row), actor)
         row.arguments = dict(order.arguments)
@@ -71,17 +71,17 @@ class Proposals:
         row.refers_to = self._refers_to(row.kind, before, after)
 
     async def rehearse(self, transaction: Transaction, row: ChangeRequestRow, actor: Actor) -> None:
-        """Try out a request, leaving nothing of it; raises as the change itself would."""
+        """Try a request out without keeping any effect; raises the errors of the change itself."""
         await self._tried(transaction, row.kind, place_of(row), order_of(row), actor)
 
     async def _tried(
         self, transaction: Transaction, kind: str, place: Place, order: ServedOrder, actor: Actor
     ) -> tuple[ServedOrder, Served, Served]:
-        """The complete order, and what is served without and with it: it is carried out and rolled
-        back."""
+        """Return the complete order, and what is served without and with it: the change is made and
+        rolled back."""
         changes = self._kinds[kind]
         before = await changes.served(transaction, place, order, lock=True)
-        # Its notes, audit entries and changes of the feed are forgotten with it.
+        # Its notes, audit entries and changes of the feed are discarded with it.
         trial = Transaction(transaction.session)
         self._gate.open(trial, GatePass(approvals=None, trial=True))
         async with transaction.session.begin_nested() as savepoint:
@@ -94,7 +94,7 @@ class Proposals:
     async def _same(
         self, transaction: Transaction, order: ServedOrder, before: Served, actor: Actor
     ) -> ChangeRequestRow | None:
-        """The open request of a caller who sends the same again."""
+        """Return the open request of a caller who sends the same change again."""
         rows = await repository.open_of(transaction.session, order.resource_id, actor.caller_id)
         for row in rows:
             if order_of(row) == order and row.base == before.base():

@@ -1,4 +1,4 @@
-"""The answer to a change that needs approvals: the request that was made of it."""
+"""The response to a change that needs approvals: the request that was created for it."""
 
 from typing import Any
 
@@ -42,8 +42,8 @@ PROPOSED_DESCRIPTION: dict[str, Any] = {
 
 
 def install_proposals(app: FastAPI) -> None:
-    """Make a request, with status 202, of every change that its route describes and the gate has
-    refused for want of approvals. Its own transaction is rolled back by then."""
+    """Respond with status 202 and a new request when the gate has refused a change because it needs
+    approvals, if the route declares that. The route's own transaction is already rolled back."""
 
     @app.exception_handler(ApprovalsNeeded)
     async def propose(request: Request, error: ApprovalsNeeded) -> JSONResponse:

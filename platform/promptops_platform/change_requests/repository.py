@@ -19,8 +19,8 @@ from promptops_platform.db.pages import Part, containing_text, page_of
 
 @dataclass(frozen=True, slots=True)
 class RequestFilter:
-    """Which requests a list shows; None filters nothing. `states` are stored ones, `author_id` is
-    a caller's id, `text` stands in the key."""
+    """Filters of a list; None matches all. `states` are stored states, `author_id` is a caller's
+    id, `text` is contained in the key."""
 
     workspace_id: str | None = None
     env: str | None = None
@@ -38,7 +38,8 @@ async def page(
     environments: Collection[str] | None,
     part: Part,
 ) -> tuple[list[ChangeRequestRow], int]:
-    """Requests of these workspaces and environments, None for all, newest first, and how many."""
+    """Return requests of these workspaces and environments (None for all), newest first, and the
+    total."""
     query = select(ChangeRequestRow)
     if readable is not None:
         query = query.where(ChangeRequestRow.workspace_id.in_(readable))
@@ -68,7 +69,8 @@ def _filtered(query: Select[Any], filters: RequestFilter) -> Select[Any]:
 async def get(
     session: AsyncSession, request_id: str, *, lock: bool = False
 ) -> ChangeRequestRow | None:
-    """A request with its contents; `lock` holds off others who decide about it until the commit."""
+    """Return a request with its contents; `lock` blocks other writers of the row until the
+    commit."""
     query = (
         select(ChangeRequestRow)
         .where(ChangeRequestRow.id == request_id)
@@ -82,7 +84,7 @@ async def get(
 async def open_of(
     session: AsyncSession, resource_id: str, author_id: str
 ) -> Sequence[ChangeRequestRow]:
-    """The open requests of an author for a resource."""
+    """Return the open requests of an author for a resource."""
     rows = await session.scalars(
         select(ChangeRequestRow).where(
             ChangeRequestRow.resource_id == resource_id,
@@ -96,7 +98,7 @@ async def open_of(
 async def approvals(
     session: AsyncSession, request_ids: Collection[str]
 ) -> dict[str, list[ChangeRequestApprovalRow]]:
-    """The approvals of these requests, oldest first."""
+    """Return the approvals of these requests, oldest first."""
     rows = await session.scalars(
         select(ChangeRequestApprovalRow)
         .where(ChangeRequestApprovalRow.request_id.in_(request_ids))
@@ -109,7 +111,7 @@ async def approvals(
 
 
 async def drop_approvals(session: AsyncSession, request_id: str) -> None:
-    """Forget who approved a request."""
+    """Delete the approvals of a request."""
     await session.execute(
         delete(ChangeRequestApprovalRow)
         .where(ChangeRequestApprovalRow.request_id == request_id)
@@ -118,7 +120,7 @@ async def drop_approvals(session: AsyncSession, request_id: str) -> None:
 
 
 async def events(session: AsyncSession, request_id: str) -> Sequence[ChangeRequestEventRow]:
-    """What happened to a request, oldest first."""
+    """Return the events of a request, oldest first."""
     rows = await session.scalars(
         select(ChangeRequestEventRow)
         .where(ChangeRequestEventRow.request_id == request_id)

@@ -14,13 +14,13 @@ ACTIONS = ("approve", "reject", "apply", "bypass", "schedule", "withdraw", "refr
 
 
 class NotOpen(Conflict):
-    """Somebody has applied, rejected or withdrawn the request."""
+    """The request was already applied, rejected or withdrawn."""
 
     code = "change_request_closed"
 
 
 class Outdated(Conflict):
-    """What the request relied on was changed meanwhile."""
+    """The state that the request is based on has changed since."""
 
     code = "change_request_outdated"
 
@@ -29,7 +29,7 @@ class Outdated(Conflict):
 
 
 class Rights:
-    """Decides, and says why not."""
+    """Checks rights, with reasons for refusals."""
 
     def __init__(self, grants: Grants, kinds: Mapping[str, GuardedKind]) -> None:
         self._grants = grants
@@ -38,7 +38,7 @@ class Rights:
     def require_change(
         self, row: ChangeRequestRow, environment: EnvironmentRow | None, actor: Actor
     ) -> None:
-        """Raises Forbidden for those who may not change what the environment serves."""
+        """Raises Forbidden for callers who may not change what the environment serves."""
         require_environment(actor, row.env)
         self._grants.require(actor, self._kinds[row.kind].write, row.workspace_id)
         if environment is not None and environment.protected:
@@ -47,8 +47,8 @@ class Rights:
     def require_vote(
         self, row: ChangeRequestRow, environment: EnvironmentRow | None, actor: Actor, verb: str
     ) -> None:
-        """Raises Forbidden for the author, for API keys and the static token, which are no persons,
-        and for those who could not make the change either."""
+        """Raises Forbidden for the author, for API keys and the static token, which aren't people,
+        and for callers who could not make the change themselves."""
         if actor.caller_id == row.author_id:
             other = "withdraw" if verb == "reject" else "change"
             raise Forbidden(
@@ -63,7 +63,7 @@ class Rights:
         self.require_change(row, environment, actor)
 
     def require_author(self, row: ChangeRequestRow, actor: Actor, verb: str) -> None:
-        """Raises Forbidden for everybody else; admins may withdraw any request."""
+        """Raises Forbidden for everybody but the author; admins may withdraw any request."""
         self._grants.require(actor, self._kinds[row.kind].write, row.workspace_id)
         if actor.caller_id == row.author_id:
             return
@@ -75,20 +75,19 @@ class Rights:
     def require_bypass(
         self, row: ChangeRequestRow, environment: EnvironmentRow | None, actor: Actor
     ) -> None:
-        """Raises Forbidden where the environment doesn't allow it, and for those who are no
-        admins."""
+        """Raises Forbidden if the environment doesn't allow it or the caller is not an admin."""
         self.require_change(row, environment, actor)
         self._grants.require(actor, Permission.PROMPTS_PROTECTED, row.workspace_id)
         if environment is None or not environment.allow_bypass:
             raise Forbidden(
-                f"forbidden: environment {row.env!r} lets nobody do without approvals; an admin "
-                "can allow it in the settings of the environment"
+                f"forbidden: environment {row.env!r} doesn't allow to bypass approvals; an admin "
+                "can allow it in the environment's settings"
             )
 
     def require_approved(
         self, row: ChangeRequestRow, environment: EnvironmentRow | None, approvals: int
     ) -> None:
-        """Raises Conflict where approvals are missing."""
+        """Raises Conflict if approvals are missing."""
         needed = environment.approvals if environment is not None else 0
         if approvals < needed:
             missing = needed - approvals
@@ -106,7 +105,7 @@ class Rights:
         *,
         outdated: str | None,
     ) -> dict[str, str]:
-        """What the caller can't do with the request now, with the reasons."""
+        """Return which actions the caller can't do with the request now, with the reasons."""
         refusals = {}
         for action in ACTIONS:
             try:
@@ -147,7 +146,7 @@ class Rights:
 
 
 def require_open(row: ChangeRequestRow) -> None:
-    """Raises NotOpen for a request that is decided."""
+    """Raises NotOpen for a request that is closed."""
     if row.state != OPEN:
         when = row.closed_at.isoformat() if row.closed_at else ""
         raise NotOpen(f"the request was {row.state} by {row.closed_by} at {when}; it is closed")

@@ -1,4 +1,4 @@
-"""Applying change requests at a time, by a timer that Prefect keeps."""
+"""Applies change requests at a given time, with a timer that Prefect keeps."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from promptops_platform.errors import BadRequest, PlatformError
 
 
 class RequestSchedule:
-    """Sets and cancels the timers, and applies what is due."""
+    """Sets and cancels the timers, and applies requests that are due."""
 
     def __init__(
         self,
@@ -42,9 +42,10 @@ class RequestSchedule:
     async def schedule(
         self, transaction: Transaction, request_id: str, at: datetime | None, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """Have an open request applied at a time, if it has its approvals by then; None is never.
+        """Schedule an open request to be applied, if it has its approvals by then; None cancels
+        this.
 
-        Raises BadRequest for a time that is over, Forbidden for those who may not apply it, and
+        Raises BadRequest for a time in the past, Forbidden for callers who may not apply it, and
         NotOpen.
         """
         row, environment = await self._requests.locked(transaction, request_id, actor)
@@ -52,7 +53,8 @@ class RequestSchedule:
         self._rights.require_change(row, environment, actor)
         if at is not None and at <= self._clock.now():
             raise BadRequest(
-                f"apply_at: {at.isoformat()} is over; name a later time, or apply the request now"
+                f"apply_at: {at.isoformat()} is in the past; send a later time, or apply the "
+                "request now"
             )
         if at is None:
             await self._timers.cancel(transaction, TIMER, row.id)
@@ -65,14 +67,14 @@ class RequestSchedule:
         return await self._requests.get(transaction, row.id, actor=actor)
 
     async def on_time(self, transaction: Transaction, request_id: str) -> None:
-        """Apply a request whose time has come; where that can't be, its events say why."""
+        """Apply a request that is due; if that fails, its events say why."""
         row = await repository.get(transaction.session, request_id)
         if row is None or row.state != OPEN:
             return
         row.apply_at = None
         await transaction.session.flush()
         try:
-            # Tried out first: what fails half way would leave its changes in this transaction.
+            # Tried out first: a failure midway would leave changes in this transaction.
             await self._proposals.rehearse(transaction, row, SYSTEM)
             await self._applying.apply(transaction, request_id, actor=SYSTEM)
         except PlatformError as error:

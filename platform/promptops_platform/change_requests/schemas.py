@@ -1,4 +1,4 @@
-"""Change requests on the wire."""
+"""Requests and responses of change requests."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

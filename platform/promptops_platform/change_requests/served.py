@@ -1,4 +1,4 @@
-"""What a change request relies on, and what would be served with it."""
+"""What a change request is based on, and what would be served with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ class Place(NamedTuple):
 class Served:
     """What an environment serves of one prompt, agent or workflow.
 
-    `version` is None for a working copy; `content` None where nothing is served. `rollout` is the
-    prompt's, also one that is off. `revisions` are those of the working copies that the change
-    would overwrite or take, `environments` those that the content comes from or refers to.
+    `version` is None for a working copy; `content` is None if nothing is served. `rollout` is the
+    prompt's, even if it is disabled. `revisions` are those of the working copies that the change
+    would overwrite or use, `environments` those that the content comes from or refers to.
     """
 
     version: str | None = None
@@ -40,7 +40,7 @@ class Served:
     environments: frozenset[str] = frozenset()
 
     def base(self) -> dict[str, Any]:
-        """What must still be true when the change is applied."""
+        """Return the state that must be unchanged when the change is applied."""
         return {
             EXISTS: self.content is not None,
             "version": self.version,
@@ -49,12 +49,12 @@ class Served:
         }
 
     def shown(self) -> dict[str, Any]:
-        """As a request keeps it."""
+        """Return it in the form that a request stores."""
         return {"version": self.version, "content": self.content, "rollout": self.rollout}
 
 
 class GuardedKind(Protocol):
-    """Prompts, agents or workflows, as far as change requests deal with them."""
+    """The operations on prompts, agents or workflows that change requests need."""
 
     read: Permission
     write: Permission
@@ -62,30 +62,31 @@ class GuardedKind(Protocol):
     async def fix(
         self, transaction: Transaction, place: Place, order: ServedOrder, actor: Actor
     ) -> ServedOrder:
-        """The order with a version in place of "the working copy" or "what is served"."""
+        """Return the order with an explicit version instead of "the working copy" or "what is
+        served"."""
 
     async def served(
         self, transaction: Transaction, place: Place, order: ServedOrder, *, lock: bool = False
     ) -> Served:
-        """What is served there now; `lock` holds off other changes until the commit."""
+        """Return what is served there now; `lock` blocks other changes until the commit."""
 
     async def carry_out(self, transaction: Transaction, order: ServedOrder, actor: Actor) -> None:
-        """Make the change; raises as the services do."""
+        """Make the change; raises what the services raise."""
 
     def settle(self, order: ServedOrder, after: Served) -> ServedOrder:
-        """The order, saying all that a trial of it has filled in."""
+        """Return the order with all values that a trial has filled in."""
 
     def environments(self, before: Served, after: Served) -> frozenset[str]:
-        """Environments that must be open to those who read both."""
+        """Return the environments that readers of both must have access to."""
 
     def diff(
         self, before: Mapping[str, Any], after: Mapping[str, Any], names: tuple[str, str]
     ) -> PromptDiff | DefinitionDiff:
-        """What differs between two contents of these names."""
+        """Return the differences between two contents of these names."""
 
 
 def outdated_because(base: Mapping[str, Any], now: Served, place: Place) -> str | None:
-    """Why a request can't be applied any more, as a sentence; None while it can."""
+    """Return a sentence that says why a request can't be applied any more; None if it can."""
     current = now.base()
     if current == base:
         return None

@@ -1,4 +1,4 @@
-"""Reading, discussing and deciding change requests."""
+"""Reads, discusses and decides change requests."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ from promptops_platform.workspaces.tables import EnvironmentRow
 
 
 class ChangeRequestService:
-    """What can be done to requests, but for applying them."""
+    """All operations on requests except applying them."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class ChangeRequestService:
     async def search(
         self, transaction: Transaction, filters: RequestFilter, part: Part, *, actor: Actor
     ) -> tuple[list[ChangeRequest], int]:
-        """Requests that exist for the caller, newest first, and how many there are."""
+        """Return requests that the caller can see, newest first, and the total."""
         rows, total = await repository.page(
             transaction.session,
             filters,
@@ -76,14 +76,14 @@ class ChangeRequestService:
     async def get(
         self, transaction: Transaction, request_id: str, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """A request with its diff; raises NotFound and Forbidden."""
+        """Return a request with its diff; raises NotFound and Forbidden."""
         row = await self._find(transaction, request_id, actor)
         return await self._answers.detailed(transaction, row, actor=actor)
 
     async def comment(
         self, transaction: Transaction, request_id: str, comment: str, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """Say something about a request, also about a closed one."""
+        """Comment on a request, which may be closed."""
         row, _ = await self.locked(transaction, request_id, actor)
         self._grants.require(actor, self._kinds[row.kind].write, row.workspace_id)
         self._journal.record(transaction, row, COMMENT, actor, comment)
@@ -92,8 +92,8 @@ class ChangeRequestService:
     async def approve(
         self, transaction: Transaction, request_id: str, comment: str, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """Approve a request as it is; once is enough. Raises Forbidden for its author and for
-        those who are no persons, Outdated and NotOpen."""
+        """Approve a request as it is; repeating it has no effect. Raises Forbidden for its author
+        and for callers who aren't people, Outdated and NotOpen."""
         row, environment = await self.locked(transaction, request_id, actor)
         require_open(row)
         self._rights.require_vote(row, environment, actor, "approve")
@@ -114,7 +114,7 @@ class ChangeRequestService:
     async def reject(
         self, transaction: Transaction, request_id: str, comment: str, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """Close a request without applying it; raises as `approve` does."""
+        """Close a request without applying it; raises what `approve` raises."""
         row, environment = await self.locked(transaction, request_id, actor)
         require_open(row)
         self._rights.require_vote(row, environment, actor, "reject")
@@ -125,7 +125,7 @@ class ChangeRequestService:
     async def withdraw(
         self, transaction: Transaction, request_id: str, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """Close a request that its author, or an admin, gives up."""
+        """Withdraw a request, as its author or an admin."""
         row, _ = await self.locked(transaction, request_id, actor)
         require_open(row)
         self._rights.require_author(row, actor, "withdraw")
@@ -136,8 +136,8 @@ class ChangeRequestService:
     async def refresh(
         self, transaction: Transaction, request_id: str, *, actor: Actor
     ) -> ChangeRequestDetail:
-        """Propose the same change again upon what is served now; its approvals are void. Raises
-        Forbidden for others than the author, and as the change itself would."""
+        """Propose the same change again, based on what is served now; its approvals become void.
+        Raises Forbidden for callers other than the author, and the errors of the change itself."""
         row, _ = await self.locked(transaction, request_id, actor)
         require_open(row)
         self._rights.require_author(row, actor, "refresh")
@@ -149,10 +149,10 @@ class ChangeRequestService:
     async def locked(
         self, transaction: Transaction, request_id: str, actor: Actor
     ) -> tuple[ChangeRequestRow, EnvironmentRow | None]:
-        """A request that nobody else decides about before the commit, and its environment, None
-        where that was removed; raises NotFound and Forbidden."""
+        """Return a request, locked until the commit, and its environment, None if that was removed;
+        raises NotFound and Forbidden."""
         workspace_id = (await self._find(transaction, request_id, actor)).workspace_id
-        # In this order, as a deletion of the workspace has it.
+        # In the same order as a deletion of the workspace.
         await self._workspaces.lock_row(transaction, workspace_id)
         row = await self._find(transaction, request_id, actor, lock=True)
         try:
@@ -166,13 +166,13 @@ class ChangeRequestService:
     async def approvals(
         self, transaction: Transaction, row: ChangeRequestRow
     ) -> list[ChangeRequestApprovalRow]:
-        """Who has approved a request, first ones first."""
+        """Return who has approved a request, oldest first."""
         return (await repository.approvals(transaction.session, [row.id])).get(row.id, [])
 
     async def close(
         self, transaction: Transaction, row: ChangeRequestRow, state: str, actor: Actor
     ) -> None:
-        """Give an open request its last state."""
+        """Set the final state of an open request."""
         if row.apply_at is not None:
             await self._timers.cancel(transaction, TIMER, row.id)
         row.state, row.apply_at = state, None

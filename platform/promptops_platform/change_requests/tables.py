@@ -1,4 +1,4 @@
-"""The tables of change requests, of who approves them and of what is said about them."""
+"""Tables of change requests, their approvals and their events."""
 
 from datetime import datetime
 from typing import Any
@@ -17,9 +17,9 @@ OPEN, APPLIED, REJECTED, WITHDRAWN = "open", "applied", "rejected", "withdrawn"
 class ChangeRequestRow(Table):
     """A proposed change of what an environment serves.
 
-    `resource_id` is what the order names, a promotion's source; it is no foreign key, as a request
-    outlives its prompt. `base` is what the proposal relied on, `before` and `after` are what is
-    served without and with it. `author_id` is `Actor.caller_id` of who proposed it.
+    `resource_id` is the resource of the order, a promotion's source; it is not a foreign key,
+    because a request outlives its prompt. `base` is what the proposal is based on, `before` and
+    `after` are what is served without and with it. `author_id` is the proposer's `Actor.caller_id`.
     """
 
     __tablename__ = "change_requests"
@@ -44,7 +44,7 @@ class ChangeRequestRow(Table):
     # Whole contents, which lists don't show.
     before: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
     after: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
-    # Environments besides its own that the contents come from or refer to.
+    # Other environments that the contents come from or refer to.
     refers_to: Mapped[list[str]] = mapped_column(JSON)
     author: Mapped[str] = mapped_column(String(200))
     author_id: Mapped[str] = mapped_column(String(200))
@@ -58,21 +58,21 @@ class ChangeRequestRow(Table):
 
 
 class ChangeRequestApprovalRow(Table):
-    """A person's approval of a request as it is: a refresh deletes it."""
+    """A person's approval of a request as it is; a refresh deletes it."""
 
     __tablename__ = "change_request_approvals"
 
     request_id: Mapped[str] = mapped_column(
         ForeignKey("change_requests.id", ondelete="CASCADE"), primary_key=True
     )
-    # No foreign key: it counts also when the account is deleted.
+    # Not a foreign key: it still counts if the account is deleted.
     user_id: Mapped[str] = mapped_column(Id, primary_key=True)
     username: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ChangeRequestEventRow(Table):
-    """What happened to a request: an action with its comment, or a comment alone."""
+    """Something that happened to a request: an action with its comment, or only a comment."""
 
     __tablename__ = "change_request_events"
     __table_args__ = (Index("ix_change_request_events_request", "request_id", "id"),)

@@ -30,17 +30,17 @@ def create_key(
         Role, typer.Option(help="`sdk` may only fetch and watch, `metrics` only read /metrics.")
     ] = Role.SDK,
     workspace: Annotated[
-        str | None, typer.Option(help="Id or slug; without it, all open ones.")
+        str | None, typer.Option(help="Id or slug of a workspace; by default all open ones.")
     ] = None,
     env: Annotated[
-        list[str] | None, typer.Option(help="May be repeated; without it, all environments.")
+        list[str] | None, typer.Option(help="By default all environments; may be repeated.")
     ] = None,
     expires_in: Annotated[str | None, typer.Option(help="Such as 90d, 12h or 30m.")] = None,
     manage_accounts: Annotated[
         bool, typer.Option("--manage-accounts", help="Let the key create accounts and members.")
     ] = False,
 ) -> None:
-    """Create an API key and print it. It is shown only once."""
+    """Create an API key and print it. The key is shown only once."""
 
     async def create(platform: Platform, transaction: Transaction) -> None:
         fields = ApiKeyCreate(
@@ -61,7 +61,7 @@ def create_key(
 
 @keys.command("list")
 def list_keys(
-    prefix: Annotated[str | None, typer.Option(help="How the key begins.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="The beginning of the key.")] = None,
     workspace: Annotated[str | None, typer.Option(help="Id or slug.")] = None,
 ) -> None:
     """List the API keys, newest first."""
@@ -78,7 +78,7 @@ def list_keys(
 
 @keys.command("revoke")
 def revoke_key(
-    key: Annotated[str, typer.Argument(help="How the key begins, or its id.", metavar="KEY")],
+    key: Annotated[str, typer.Argument(help="The beginning of the key, or its id.", metavar="KEY")],
 ) -> None:
     """Revoke an API key. Within a second it is refused and its connections are closed."""
 
@@ -99,7 +99,7 @@ def set_password(user: Annotated[str, typer.Argument(help="Name of the account."
     async def change(platform: Platform, transaction: Transaction) -> None:
         password = UserUpdate(password=_asked_password()).password
         if not password:
-            raise BadRequest("the password is empty; give one")
+            raise BadRequest("the password is empty; enter one")
         await platform.access.users.set_password(transaction, user, password, actor=COMMAND_LINE)
         typer.echo(f"Changed the password of {user}; its sessions have ended.", err=True)
 
@@ -109,12 +109,12 @@ def set_password(user: Annotated[str, typer.Argument(help="Name of the account."
 async def _print_new(row: ApiKeyRow, key: str) -> None:
     typer.echo(key)
     typer.echo(
-        f"Made {row.prefix}… ({row.name}), role {row.role}. It is not shown again.", err=True
+        f"Created {row.prefix}… ({row.name}), role {row.role}. It is not shown again.", err=True
     )
 
 
 async def _matching_key(platform: Platform, transaction: Transaction, key: str) -> ApiKeyRow:
-    """The one key that begins so, or has this id."""
+    """Return the only key that begins with this text or has this id."""
     keys, _ = await platform.access.keys.search(
         transaction, actor=COMMAND_LINE, workspace=None, prefix=None, text=None
     )
@@ -126,7 +126,7 @@ async def _matching_key(platform: Platform, transaction: Transaction, key: str) 
         raise NotFound(f"no API key begins with {key[:16]!r}; promptops key list shows them")
     if len(matching) > 1:
         raise BadRequest(
-            f"{len(matching)} API keys begin with {key[:16]!r}; give more of it, or an id"
+            f"{len(matching)} API keys begin with {key[:16]!r}; give more characters, or an id"
         )
     return matching[0]
 
@@ -148,7 +148,7 @@ def _columns(key: StoredKey) -> list[str]:
 
 
 def _shown_role(key: StoredKey) -> str:
-    """The key's role, and what it has of it now where that is less."""
+    """Return the key's role, and its effective role if that is lower."""
     if key.effective_role == key.row.role:
         return key.row.role
     return f"{key.row.role} (now {key.effective_role or 'refused'})"
@@ -168,7 +168,7 @@ def _expiry(text: str | None) -> datetime | None:
 
 
 def _asked_password() -> str:
-    """Never an argument, which everybody on the machine could read."""
+    """Prompt for it: as an argument, everybody on the machine could read it."""
     if sys.stdin.isatty():
         return str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")

@@ -21,12 +21,12 @@ from promptops_platform.as_code.sync import Report, Sync, Wishes
 from promptops_platform.as_code.watching import Watch
 from promptops_platform.settings import DEFAULT_TOKEN
 
-# As `diff` and `cmp` have them.
+# The same codes as those of `diff` and `cmp`.
 DIFFERENT, TROUBLE, CONFLICTS = 1, 2, 3
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 
 FolderPath = Annotated[Path, typer.Argument(help="The folder with the files.", metavar="FOLDER")]
-# Of commands that read it only: a mistyped name must not look like an empty folder.
+# For commands that only read it: a mistyped name must not look like an empty folder.
 ExistingFolder = Annotated[
     Path,
     typer.Argument(
@@ -41,8 +41,8 @@ Environments = Annotated[
     list[str] | None,
     typer.Option("--env", help="Only prompts of this environment; may be repeated."),
 ]
-Delete = Annotated[bool, typer.Option("--delete", help="Also remove what was removed there.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
+Delete = Annotated[bool, typer.Option("--delete", help="Also apply deletions.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")]
 
 
 def pull(
@@ -54,9 +54,11 @@ def pull(
     delete: Delete = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Write what the server has into the folder. The token comes from PROMPTOPS_TOKEN.
+    """Write the server's prompts, agents and workflows into the folder. The token comes from
+    PROMPTOPS_TOKEN.
 
-    Exit code 0: done; 2: something is wrong; 3: both sides changed something, which was left alone.
+    Exit code 0: done; 2: something is wrong; 3: both sides have changed something, which was left
+    alone.
     """
     with _sync(folder, server, workspace, env) as sync:
         report = sync.pull(Wishes(force=force, delete=delete, dry_run=dry_run))
@@ -79,12 +81,12 @@ def push(
             "or else in the first environment.",
         ),
     ] = False,
-    note: Annotated[str, typer.Option(help="Why, for the history; with --publish.")] = "",
+    note: Annotated[str, typer.Option(help="The reason, for the history; with --publish.")] = "",
 ) -> None:
     """Save what changed in the folder as drafts on the server, or publish it.
 
     Exit code 0: done; 1, with --dry-run: something would change; 2: something is wrong or was
-    refused; 3: both sides changed something, which was left alone.
+    refused; 3: both sides have changed something, which was left alone.
     """
     with _sync(folder, server, workspace, env) as sync:
         wishes = Wishes(
@@ -108,9 +110,9 @@ def diff(
     workspace: Workspace = "default",
     env: Environments = None,
 ) -> None:
-    """Show what differs between the server and the folder.
+    """Show the differences between the server and the folder.
 
-    Exit code 0: nothing; 1: something; 2: something is wrong; 3: both sides changed something.
+    Exit code 0: nothing; 1: something; 2: something is wrong; 3: both sides have changed something.
     """
     with _sync(folder, server, workspace, env) as sync:
         differences = sync.differences()
@@ -124,7 +126,7 @@ def diff(
 
 
 def check(folder: ExistingFolder) -> None:
-    """Read all files of the folder, without a server. Exit code 0, or 2 where one has a mistake."""
+    """Read all files of the folder, without a server. Exit code 0, or 2 if a file is invalid."""
     try:
         contents = Folder(folder).read()
     except (FolderError, OSError) as error:
@@ -148,8 +150,8 @@ def watch(
         bool, typer.Option("--publish", help="Also publish what is saved in the folder.")
     ] = False,
 ) -> None:
-    """Keep folder and server in step, both ways, until Ctrl-C. What changed on both sides is left
-    alone, and nothing is deleted."""
+    """Synchronize folder and server in both directions until Ctrl-C. What has changed on both sides
+    is left alone, and nothing is deleted."""
     token = token_of_settings()
     remote = Remote(server, token, workspace, tuple(env or ()))
     address = f"ws{remote.server.removeprefix('http')}/ws?client=cli&app=promptops-watch"
@@ -163,13 +165,13 @@ def watch(
 
 
 def token_of_settings() -> str:
-    """By default that of a new server, as in the SDKs."""
+    """Return the token; by default that of a new server, as in the SDKs."""
     return os.environ.get("PROMPTOPS_TOKEN") or DEFAULT_TOKEN
 
 
 @contextmanager
 def _sync(folder: Path, server: str, workspace: str, envs: list[str] | None) -> Iterator[Sync]:
-    """Ends the program with one sentence where folder or server can't be used."""
+    """Ends the program with one sentence if folder or server can't be used."""
     remote = Remote(server, token_of_settings(), workspace, tuple(envs or ()))
     try:
         yield Sync(Folder(folder), remote, typer.echo)

@@ -16,8 +16,8 @@ BackupFile = Annotated[Path, typer.Argument(help="The file of the backup.", meta
 
 
 def backup(file: BackupFile) -> None:
-    """Write the database, Prefect's history and the platform's identity to a new file, also while
-    the platform runs. Secret keys are not in it: keep them apart."""
+    """Write the database, Prefect's history and the platform's identity to a new file, even while
+    the platform runs. Secret keys are not included: store them separately."""
     settings = read_settings()
 
     def make() -> None:
@@ -31,14 +31,14 @@ def backup(file: BackupFile) -> None:
 def restore(
     file: BackupFile,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Also where data is; files are moved aside.")
+        bool, typer.Option("--replace", help="Replace existing data; its files are moved aside.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Only look whether the backup is sound.")
+        bool, typer.Option("--check", help="Only check whether the backup is sound.")
     ] = False,
 ) -> None:
-    """Put a backup into the data folder and database of the settings, while no platform runs on
-    them. Programs that watch fetch everything again."""
+    """Restore a backup into the data folder and database of the settings, while no platform uses
+    them. Watching programs fetch everything again."""
     settings = read_settings()
 
     def put_back() -> None:
@@ -71,4 +71,4 @@ def _kept_apart(settings: Settings) -> str:
     others = "PROMPTOPS_TOKEN and the other settings"
     if settings.prefect_api_url:
         others += f", and the database of the Prefect server at {settings.prefect_api_url}"
-    return f"Not in it, keep a copy elsewhere: {keys} (opens what is sealed), {others}."
+    return f"Not included, keep copies elsewhere: {keys} (decrypts stored secrets), {others}."

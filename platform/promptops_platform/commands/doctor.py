@@ -27,7 +27,7 @@ def doctor(
 
     It changes nothing. The exit code is 1 if there is a problem.
     """
-    # What goes wrong is told here, in sentences.
+    # Problems are reported here, as sentences.
     configure_logs("error", "text")
     try:
         settings = Settings()

@@ -1,4 +1,4 @@
-"""What all commands share: their settings, and one sentence where something fails."""
+"""What all commands share: settings, and one sentence for each error."""
 
 import sys
 from collections.abc import Callable
@@ -31,7 +31,7 @@ REFUSALS = (
 
 
 def read_settings() -> Settings:
-    """The settings; ends the program for wrong ones."""
+    """Return the settings; ends the program if they are invalid."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -49,7 +49,7 @@ def read_settings() -> Settings:
 
 
 def guarded(action: Callable[[], None]) -> None:
-    """Run `action`; what forbids it is one sentence for the operator, not a traceback."""
+    """Run `action`; an expected error ends the program with one sentence instead of a traceback."""
     try:
         action()
     except ValidationError as error:
@@ -65,7 +65,8 @@ def refuse(sentence: str) -> NoReturn:
 
 
 def named_setting(error: ErrorDetails) -> str:
-    """What is wrong with a setting, under the name of its variable; secrets are not repeated."""
+    """Return what is wrong with a setting, with the name of its variable; secrets are not
+    repeated."""
     name = str(error["loc"][0])
     variable = name if name.isupper() else f"PROMPTOPS_{name.upper()}"
     message = str(error["msg"]).removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""`promptops import ...`: take over prompts, agents and workflows from elsewhere."""
+"""`promptops import ...`: import prompts, agents and workflows from elsewhere."""
 
 import os
 import sys
@@ -25,16 +25,18 @@ from promptops_platform.imports.running import Import, Outcome
 from promptops_platform.imports.target import Target
 
 imports = typer.Typer(
-    help="Take over prompts, agents and workflows from elsewhere. Says what it would do; --yes does"
-    " it. The target's token comes from PROMPTOPS_TOKEN.",
+    help="Import prompts, agents and workflows from elsewhere. Prints what it would do; --yes does "
+    "it. The target's token comes from PROMPTOPS_TOKEN.",
     no_args_is_help=True,
 )
 
-Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only say what would be done.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Import; by default, only print what it would do.")
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace what somebody has changed in the target.")
 ]
-Env = Annotated[str, typer.Option("--env", help="Environment of prompts that name none.")]
+Env = Annotated[str, typer.Option("--env", help="Environment of prompts without one.")]
 
 
 @imports.command("promptops")
@@ -44,8 +46,8 @@ def import_promptops(
     yes: Yes = False,
     force: Force = False,
 ) -> None:
-    """All workspaces of an existing PromptOps server, with versions and rollouts. Its token comes
-    from PROMPTOPS_SOURCE_TOKEN."""
+    """Import all workspaces of an existing PromptOps server, with versions and rollouts. Its token
+    comes from PROMPTOPS_SOURCE_TOKEN."""
     token = os.environ.get("PROMPTOPS_SOURCE_TOKEN", "")
     _carry_out(
         lambda: promptops_server.read_server(url, token), (server, "default"), yes=yes, force=force
@@ -64,8 +66,8 @@ def import_langfuse(
     yes: Yes = False,
     force: Force = False,
 ) -> None:
-    """The prompts of a Langfuse project, with versions; labels become environments. Its keys come
-    from LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY."""
+    """Import the prompts of a Langfuse project, with versions; labels become environments. Its keys
+    come from LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY."""
     public_key = os.environ.get("LANGFUSE_PUBLIC_KEY", "")
     secret_key = os.environ.get("LANGFUSE_SECRET_KEY", "")
     source = Langfuse(url, public_key, secret_key, _environments(label or []))
@@ -81,7 +83,8 @@ def import_openai(
     yes: Yes = False,
     force: Force = False,
 ) -> None:
-    """Prompts of OpenAI: prompt objects as JSON, or the calls of its API in Python source."""
+    """Import prompts of OpenAI: prompt objects as JSON, or the calls of its API in Python
+    source."""
     _carry_out(
         lambda: openai_prompts.read_file(file, env), (server, workspace), yes=yes, force=force
     )
@@ -96,7 +99,8 @@ def import_folder(
     yes: Yes = False,
     force: Force = False,
 ) -> None:
-    """A folder as `promptops pull` writes it, or with dotprompt and Prompty files."""
+    """Import a folder that `promptops pull` has written, or one with dotprompt and Prompty
+    files."""
     _carry_out(lambda: folders.read_folder(path, env), (server, workspace), yes=yes, force=force)
 
 

@@ -1,6 +1,7 @@
-"""Commands that write to the registry database itself.
+"""Commands that write directly to the registry database.
 
-They need no token and no running platform; one that runs learns of it by the change feed.
+They need neither a token nor a running platform; a platform that is running sees their changes in
+the change feed.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ Action = Callable[[Platform, Transaction], Awaitable[None]]
 
 
 def carry_out(action: Action) -> None:
-    """Run `action` in a transaction of its own; what forbids it is one sentence."""
+    """Run `action` in a transaction; an expected error ends the program with one sentence."""
     settings = read_settings()
 
     async def run() -> None:

@@ -27,7 +27,7 @@ Name = Annotated[
     str | None,
     typer.Option(envvar="PROMPTOPS_WORKER_NAME", help="By default that of the machine."),
 ]
-# What a worker reads beside its options.
+# Environment variables that a worker reads beside its options.
 READ = (
     "PROMPTOPS_WORKER_KEY",
     "PROMPTOPS_WORKER_KEY_FILE",
@@ -42,7 +42,7 @@ READ = (
 def worker(
     server: Server = None, pool: Pool = None, concurrency: Concurrency = 16, name: Name = None
 ) -> None:
-    """Execute runs, of a work pool or of the platform on this data folder.
+    """Execute runs, either of a work pool or of the platform on this data folder.
 
     With --server and --pool, it executes the runs of the pool, on any machine and without a
     database. PROMPTOPS_WORKER_KEY contains an API key with the role worker, or

@@ -92,7 +92,9 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         row, state = await service.get(transaction, resource_id, version, actor=actor)
         return Data(data=_version(row, state, actor))
 
-    @router.get(f"/{{{noun}_id}}/history", name=f"list_{noun}_moves")
+    @router.get(
+        f"/{{{noun}_id}}/history", name=f"list_{noun}_moves", summary=f"Get {noun.title()} History"
+    )
     async def list_moves(
         resource_id: Id,
         service: Service,
@@ -108,7 +110,9 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         )
         return Page(data=[DefinitionMove.of(row, id=str(row.id)) for row in rows], total=total)
 
-    @router.get(f"/{{{noun}_id}}/diff", name=f"diff_{noun}")
+    @router.get(
+        f"/{{{noun}_id}}/diff", name=f"diff_{noun}", summary=f"Compare {noun.title()} Versions"
+    )
     async def diff_versions(
         resource_id: Id,
         service: Service,
@@ -136,7 +140,11 @@ def _add_making(router: APIRouter, kind: Kind[Any], versions: type[VersionServic
     Id = Annotated[ResourceId, Path(alias=f"{noun}_id")]  # noqa: N806  a type
     writer = permits(kind.write)
 
-    @router.post(f"/{{{noun}_id}}/versions", name=f"make_{noun}_version")
+    @router.post(
+        f"/{{{noun}_id}}/versions",
+        name=f"make_{noun}_version",
+        summary=f"Create {noun.title()} Version",
+    )
     async def make_version(
         resource_id: Id,
         service: Service,

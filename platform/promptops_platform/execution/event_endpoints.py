@@ -32,6 +32,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 
 @router.get(
     "/{run_id}/events",
+    summary="Stream Run Events",
     response_class=Response,
     responses={**may_answer(TooManyRequests), **STREAMED},
 )

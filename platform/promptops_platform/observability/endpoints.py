@@ -20,13 +20,13 @@ TEXT = {"type": "string", "examples": ['promptops_up{part="database"} 1.0\n']}
 NO_STORE = {"cache-control": "no-store"}
 
 
-@router.get("/health", dependencies=[PUBLIC])
+@router.get("/health", summary="Get Health", dependencies=[PUBLIC])
 async def health() -> Alive:
     """Return 200 as long as the process serves requests."""
     return Alive()
 
 
-@router.get("/ready", dependencies=[PUBLIC])
+@router.get("/ready", summary="Get Readiness", dependencies=[PUBLIC])
 async def ready(
     request: Request,
     response: Response,
@@ -57,6 +57,7 @@ async def ready(
 
 @router.get(
     "/metrics",
+    summary="Get Metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": TEXT}}}},
 )

@@ -29,7 +29,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/providers")
+@router.get("/providers", summary="List Playground Providers")
 async def playground_providers(
     request: Request,
     actor: Actor = permits(Permission.PLAYGROUND_RUN),

@@ -202,7 +202,7 @@ async def delete_prompt(
     return Done()
 
 
-@router.get("/{prompt_id}/versions")
+@router.get("/{prompt_id}/versions", summary="List Prompt Versions")
 async def list_versions(
     prompt_id: ResourceId,
     service: Service,
@@ -218,7 +218,7 @@ async def list_versions(
     return Page(data=[PromptVersion.of(row) for row in rows], total=total)
 
 
-@router.post("/{prompt_id}/versions")
+@router.post("/{prompt_id}/versions", summary="Create Prompt Version")
 async def make_version(
     prompt_id: ResourceId,
     service: Service,
@@ -237,7 +237,7 @@ async def make_version(
     return Data(data=PromptVersion.of(version))
 
 
-@router.get("/{prompt_id}/history")
+@router.get("/{prompt_id}/history", summary="Get Prompt History")
 async def list_moves(
     prompt_id: ResourceId,
     service: Service,
@@ -253,7 +253,7 @@ async def list_moves(
     return Page(data=[ServedMove.of(row, id=str(row.id)) for row in rows], total=total)
 
 
-@router.get("/{prompt_id}/diff")
+@router.get("/{prompt_id}/diff", summary="Compare Prompt Versions")
 async def diff_prompt(
     prompt_id: ResourceId,
     service: Service,

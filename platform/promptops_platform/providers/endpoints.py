@@ -123,7 +123,7 @@ async def delete_connection(
     return Done()
 
 
-@router.post("/{connection_id}/test")
+@router.post("/{connection_id}/test", summary="Test Connection")
 async def try_connection(
     connection_id: ResourceId,
     request: Request,

@@ -190,7 +190,7 @@ async def list_runs(
     )
 
 
-@router.get("/api/runs/stats")
+@router.get("/api/runs/stats", summary="Get Run Statistics")
 async def run_stats(
     statistics: Statistics,
     transaction: Read,
@@ -202,7 +202,7 @@ async def run_stats(
     return await statistics.read(transaction, filters, actor=actor, workspace=workspace)
 
 
-@router.get("/api/runs/points")
+@router.get("/api/runs/points", summary="List Run Points")
 async def chart_runs(
     runs: Reader,
     transaction: Read,

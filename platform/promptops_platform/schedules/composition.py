@@ -1,4 +1,4 @@
-"""Schedules, connected."""
+"""Builds the schedules room."""
 
 from promptops_flows.telemetry.text_policy import TextPolicy
 from promptops_platform.access.composition import Access
@@ -22,7 +22,8 @@ from promptops_platform.workspaces.composition import Workspaces
 
 
 class Schedules:
-    """What of it runs is the deployments room's. The follower is a consumer of the feed."""
+    """The deployments room runs its background work. `follower` is a consumer of the change
+    feed."""
 
     def __init__(
         self,

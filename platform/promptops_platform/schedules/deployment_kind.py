@@ -15,14 +15,15 @@ from promptops_platform.schedules.tables import KIND, ScheduleRow
 from promptops_platform.schedules.timetables import timetable_of
 from promptops_platform.targets.run_targets import RunTargets
 
-# Of those that passed while nothing ran.
+# The limit of times that passed while nothing ran.
 MOST_MISSED = 100
-# Who may see Prefect is an admin there.
+# Everybody who can reach Prefect is an admin there.
 PREFECT = Actor("Prefect", Role.ADMIN)
 
 
 class ScheduleDeployments:
-    """The `DeploymentKind` of schedules. One whose definition is gone has no deployment."""
+    """The `DeploymentKind` of schedules. A schedule whose definition is deleted has no
+    deployment."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class ScheduleDeployments:
         self._console_url = console_url
 
     async def deployments(self, transaction: Transaction) -> list[Deployment]:
-        """All, paused ones included."""
+        """Return all deployments, including paused ones."""
         rows = await repository.with_slugs(transaction.session)
         places = {(row.target_kind, row.workspace_id, row.target_key) for row, _ in rows}
         existing = await self._targets.existing(transaction, places)
@@ -55,30 +56,31 @@ class ScheduleDeployments:
         ]
 
     async def deployment(self, transaction: Transaction, ref: str) -> Deployment | None:
-        """One of them; None where schedule or definition are gone."""
+        """Return one deployment; None if the schedule or its definition is deleted."""
         for row, slug in await repository.with_slugs(transaction.session, ref):
             if await self._targets.exists(transaction, row.workspace_id, target_of(row)):
                 return self._deployment(row, slug)
         return None
 
     async def due(self, due: DueRun) -> DueAnswer:
-        """Decide about a flow run."""
+        """Decide about a flow run that is due."""
         return await self._firing.due(due)
 
     async def paused(self, ref: str, *, paused: bool) -> None:
-        """Somebody has paused or resumed the deployment in Prefect."""
+        """Apply that somebody has paused or resumed the deployment in Prefect."""
         try:
             async with self._database.write() as transaction:
                 row = await self._schedules.set_paused(
                     transaction, ref, paused=paused, actor=PREFECT
                 )
-                # Also where it was so here: Prefect has it by another of its two switches.
+                # Also if nothing has changed here: Prefect has two switches for this, and the other
+                # one may be set.
                 self._deployments.changed(transaction, KIND, row.id)
         except NotFound:
             return
 
     async def catch_up(self) -> None:
-        """Have times become due that passed while neither Prefect nor the platform ran."""
+        """Report times as due that passed while neither Prefect nor the platform ran."""
         async with self._database.read() as transaction:
             rows = await repository.with_slugs(transaction.session)
         for row, slug in rows:

@@ -82,7 +82,7 @@ async def create_schedule(
     return Data(data=await views.one(row))
 
 
-@router.get("/times")
+@router.get("/times", summary="List Schedule Times")
 async def list_times(
     service: Service,
     views: Views,
@@ -99,7 +99,7 @@ async def list_times(
     return Data(data=await views.times(workspace, after, to or after + CALENDAR, actor=actor))
 
 
-@router.post("/preview")
+@router.post("/preview", summary="Preview Schedule Times")
 async def preview_times(
     body: TimetableCheck, views: Views, actor: Actor = permits(Permission.SCHEDULES_READ)
 ) -> Data[TimetableTimes]:

@@ -1,4 +1,4 @@
-"""What becomes of a schedule's flow run that is due: a run, or a sentence in Prefect."""
+"""Decides what a due flow run of a schedule becomes: a run, or a message in Prefect."""
 
 import asyncio
 from collections import defaultdict
@@ -34,13 +34,13 @@ from promptops_platform.targets.run_targets import RunTargets
 
 log = structlog.get_logger(__name__)
 
-# A time that has passed by more than this was missed.
+# A time that passed by more than this was missed.
 MISSED = timedelta(minutes=1)
 REPLACE_SECONDS = 1.0
 
 
 class StillRuns(Exception):
-    """The run before has not ended."""
+    """The previous run has not ended."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)
@@ -48,11 +48,11 @@ class StillRuns(Exception):
 
 
 class NothingToRun(Exception):
-    """Why, in a sentence."""
+    """Nothing is started; the message is the reason."""
 
 
 class ScheduleFiring:
-    """Decides about one flow run of a schedule at a time."""
+    """Decides about one flow run per schedule at a time."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class ScheduleFiring:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def due(self, due: DueRun) -> DueAnswer:
-        """As `DeploymentKind.due`."""
+        """Implements `DeploymentKind.due`."""
         async with self._turns[due.ref]:
             async with self._database.read() as transaction:
                 row = await repository.find(transaction.session, due.ref)
@@ -91,8 +91,8 @@ class ScheduleFiring:
             return answer
 
     async def run_now(self, schedule_id: str, *, actor: Actor) -> RunRow:
-        """Start a run of a schedule beside its times, whatever else goes. Raises NotFound,
-        Forbidden, TooManyRequests, and BadRequest for what can't run any more."""
+        """Start a run of a schedule outside its times, even if another one is in progress. Raises
+        NotFound, Forbidden, TooManyRequests, and BadRequest for a definition that can't run."""
         async with self._database.read() as transaction:
             row = await self._schedules.get(
                 transaction, schedule_id, actor=actor, permission=Permission.SCHEDULES_WRITE
@@ -115,7 +115,9 @@ class ScheduleFiring:
             if reason := await self._missed(row, due):
                 return refused(reason)
             if self._queues(row, due) and await self._is_overtaking(due):
-                return later("Earlier times of the schedule wait", self._waiting.seconds(due))
+                return later(
+                    "Earlier times of the schedule are waiting", self._waiting.seconds(due)
+                )
         return await self._try(row, due)
 
     async def _is_overtaking(self, due: DueRun) -> bool:
@@ -139,7 +141,7 @@ class ScheduleFiring:
         return taken()
 
     async def _missed(self, row: ScheduleRow, due: DueRun) -> str | None:
-        """Why a time that has passed is left out."""
+        """Return why a time that has passed is skipped."""
         now = self._schedules.now()
         is_missed = now - due.scheduled_at > MISSED and not due.waited
         if not is_missed or row.catch_up == "all":
@@ -153,9 +155,7 @@ class ScheduleFiring:
             )
         except EngineNotReady:
             return None
-        return (
-            "The time passed while nothing ran; a later one that passed is run" if times else None
-        )
+        return "The time passed while nothing ran; a later missed time is run" if times else None
 
     async def _start(self, row: ScheduleRow, due: DueRun) -> None:
         claim = self._claims.claiming(due)
@@ -179,35 +179,37 @@ class ScheduleFiring:
     async def _require(
         self, transaction: Transaction, schedule_id: str, due: DueRun, run: RunRow
     ) -> None:
-        """Once more, while no other replica can decide about the same schedule."""
+        """Check again, while no other replica can decide about the same schedule."""
         session = transaction.session
         row = await repository.find(session, schedule_id, lock=True)
-        # Else the run of this very flow run would count as one that still goes.
+        # Before the check for unfinished runs, so that this flow run's own run is not taken for
+        # one.
         await self._claims.require_free(transaction, due)
         if row is None or (due.automatic and row.paused):
             raise NothingToRun("The schedule is paused or deleted")
         if due.automatic and await repository.has_run_at(session, schedule_id, due.scheduled_at):
-            raise NothingToRun("This time of the schedule has been run already")
+            raise NothingToRun("This time of the schedule was already run")
         running = [at for at in await repository.unfinished_runs(session, row.id) if at != run.id]
         if running and due.automatic:
             raise StillRuns(running[0])
 
     def _queues(self, row: ScheduleRow, due: DueRun) -> bool:
-        """Whether a time waits for the run before: missed times are due together."""
+        """Whether a time waits for the previous run: missed times become due together."""
         is_late = self._schedules.now() - due.scheduled_at > MISSED
         return row.overlap == "queue" or (row.catch_up == "all" and is_late)
 
     async def _overlapping(self, row: ScheduleRow, due: DueRun, run_id: str) -> DueAnswer:
+        in_progress = f"The previous run, {run_id}, is still in progress"
         if self._queues(row, due):
             self._waiting.waits(due)
-            return later(f"The run before, {run_id}, still goes", self._waiting.seconds(due))
+            return later(in_progress, self._waiting.seconds(due))
         if row.overlap == "skip":
-            return refused(f"The run before, {run_id}, still goes; the schedule skips such times")
+            return refused(f"{in_progress}; the schedule skips such times")
         try:
             await self._cancels.cancel(run_id, actor=Actor(f"schedule {row.key}", Role.ADMIN))
         except PlatformError as error:
             log.info("run_not_replaced", run=run_id, reason=error.sentence)
-        return later(f"The run before, {run_id}, is being cancelled", REPLACE_SECONDS)
+        return later(f"The previous run, {run_id}, is being cancelled", REPLACE_SECONDS)
 
     async def _settle(self, due: DueRun, answer: DueAnswer) -> None:
         problem = "" if answer.outcome == "taken" else None

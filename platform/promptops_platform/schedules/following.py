@@ -1,4 +1,4 @@
-"""Definitions and workspaces that change under their schedules."""
+"""Updates deployments of schedules after changes of definitions and workspaces."""
 
 from collections.abc import Sequence
 
@@ -22,18 +22,18 @@ DELETED = (ChangeType.WORKFLOW_DELETED, ChangeType.AGENT_DELETED)
 
 
 class ScheduleFollower:
-    """A consumer of the feed: puts the deployments that are to be others now."""
+    """A consumer of the feed: updates the deployments that a change affects."""
 
     def __init__(self, database: Database, deployments: Deployments) -> None:
         self._database = database
         self._deployments = deployments
 
     async def load(self) -> None:
-        """Everything is compared when the engine is reached."""
+        """Does nothing: all deployments are compared when the engine is reached."""
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
-        """Definitions that are gone, or back; workspaces that have another name; schedules that
-        went with their workspace."""
+        """Handle definitions that were deleted or restored, renamed workspaces, and schedules that
+        were deleted with their workspace."""
         definitions: dict[tuple[str, str, str], bool] = {}
         workspaces: set[str] = set()
         owners: list[Owner] = []
@@ -73,7 +73,7 @@ class ScheduleUses:
     async def users_of(
         self, transaction: Transaction, workspace_id: str, kind: str, key: str, *, actor: Actor
     ) -> list[DefinitionUser]:
-        """Those that run the definition."""
+        """Return the schedules that run the definition."""
         rows = await repository.of_targets(transaction.session, [(workspace_id, kind, key)])
         return [
             DefinitionUser(
@@ -97,11 +97,11 @@ class ScheduleContents:
         self._changes = changes
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
-        """How many the workspace has."""
+        """Return how many schedules the workspace has."""
         return await repository.count(transaction.session, workspace_id)
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Delete all, and add each to the change feed."""
+        """Delete all schedules of a workspace, and add each to the change feed."""
         gone = await repository.clear(transaction.session, workspace_id)
         for schedule_id, key in gone:
             change = Change(ChangeType.SCHEDULE_CHANGED, schedule_id, workspace_id, key)

@@ -1,4 +1,4 @@
-"""SQL of schedules, and of the runs that they have started."""
+"""SQL of schedules and of their runs."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -16,12 +16,12 @@ from promptops_platform.schedules.tables import KIND, ScheduleRow
 from promptops_platform.workspaces.tables import WorkspaceRow
 
 RUNNING = "running"
-# Of a calendar.
+# The limit for a calendar.
 MOST_RUNS = 5_000
 
 
 class StartedRun(NamedTuple):
-    """A run that a schedule has started; `scheduled_at` is None for one that somebody asked for."""
+    """A run of a schedule; `scheduled_at` is None if a person started it."""
 
     id: str
     state: str
@@ -30,7 +30,7 @@ class StartedRun(NamedTuple):
 
 
 class ScheduleSearch(NamedTuple):
-    """Which schedules of a list; None for all."""
+    """Filters of a list of schedules; None matches all."""
 
     readable: Collection[str] | None
     workspace_id: str | None = None
@@ -43,7 +43,7 @@ class ScheduleSearch(NamedTuple):
 async def find(
     session: AsyncSession, schedule_id: str, *, lock: bool = False
 ) -> ScheduleRow | None:
-    """A schedule."""
+    """Return a schedule."""
     return await session.get(
         ScheduleRow, schedule_id, with_for_update=lock or None, populate_existing=lock
     )
@@ -52,7 +52,7 @@ async def find(
 async def search(
     session: AsyncSession, asked: ScheduleSearch, part: Part
 ) -> tuple[list[ScheduleRow], int]:
-    """Schedules, by default by key, and how many there are."""
+    """Return schedules, sorted by key by default, and the total."""
     query = select(ScheduleRow)
     if asked.readable is not None:
         query = query.where(ScheduleRow.workspace_id.in_(asked.readable))
@@ -73,7 +73,7 @@ async def search(
 
 
 async def add_unless_taken(session: AsyncSession, row: ScheduleRow) -> bool:
-    """Add a schedule; whether its key was free in the workspace."""
+    """Add a schedule; returns False if its key is taken in the workspace."""
     try:
         async with session.begin_nested():
             session.add(row)
@@ -85,7 +85,7 @@ async def add_unless_taken(session: AsyncSession, row: ScheduleRow) -> bool:
 async def with_slugs(
     session: AsyncSession, schedule_id: str | None = None
 ) -> list[tuple[ScheduleRow, str]]:
-    """All schedules, or this one, with the slugs of their workspaces."""
+    """Return all schedules, or this one, with the slugs of their workspaces."""
     query = select(ScheduleRow, WorkspaceRow.slug).join(
         WorkspaceRow, WorkspaceRow.id == ScheduleRow.workspace_id
     )
@@ -97,7 +97,7 @@ async def with_slugs(
 async def of_targets(
     session: AsyncSession, places: Collection[tuple[str, str, str]]
 ) -> list[ScheduleRow]:
-    """Schedules of definitions, by workspace, kind and key."""
+    """Return the schedules of definitions, by workspace, kind and key."""
     columns = ScheduleRow.workspace_id, ScheduleRow.target_kind, ScheduleRow.target_key
     rows = await session.scalars(
         select(ScheduleRow).where(tuple_(*columns).in_(list(places))).order_by(ScheduleRow.key)
@@ -106,7 +106,7 @@ async def of_targets(
 
 
 async def of_workspaces(session: AsyncSession, workspace_ids: Collection[str]) -> list[str]:
-    """The ids of their schedules."""
+    """Return the ids of the schedules of these workspaces."""
     rows = await session.scalars(
         select(ScheduleRow.id).where(ScheduleRow.workspace_id.in_(list(workspace_ids)))
     )
@@ -114,19 +114,19 @@ async def of_workspaces(session: AsyncSession, workspace_ids: Collection[str]) -
 
 
 async def ids(session: AsyncSession, schedule_ids: Collection[str]) -> set[str]:
-    """Those of these that exist."""
+    """Return those of these ids that exist."""
     rows = await session.scalars(select(ScheduleRow.id).where(ScheduleRow.id.in_(schedule_ids)))
     return set(rows)
 
 
 async def count(session: AsyncSession, workspace_id: str) -> int:
-    """How many a workspace has."""
+    """Return how many schedules a workspace has."""
     query = select(func.count()).where(ScheduleRow.workspace_id == workspace_id)
     return await session.scalar(query) or 0
 
 
 async def clear(session: AsyncSession, workspace_id: str) -> list[tuple[str, str]]:
-    """Delete all of a workspace; their ids and keys."""
+    """Delete all schedules of a workspace; returns their ids and keys."""
     rows = await session.execute(
         delete(ScheduleRow)
         .where(ScheduleRow.workspace_id == workspace_id)
@@ -136,7 +136,7 @@ async def clear(session: AsyncSession, workspace_id: str) -> list[tuple[str, str
 
 
 async def unfinished_runs(session: AsyncSession, schedule_id: str) -> list[str]:
-    """The ids of runs that a schedule has started and that have not ended, the oldest first."""
+    """Return the ids of a schedule's unfinished runs, oldest first."""
     rows = await session.scalars(
         select(RunRow.id)
         .where(RunRow.origin_id == schedule_id, RunRow.status == RUNNING)
@@ -156,7 +156,7 @@ async def has_run_at(session: AsyncSession, schedule_id: str, scheduled_at: date
 
 
 async def last_runs(session: AsyncSession, schedule_id: str, most: int) -> list[StartedRun]:
-    """Those that a schedule has started, the latest first."""
+    """Return the runs of a schedule, latest first."""
     rows = await session.execute(
         select(RunRow.id, RunRow.state, RunRow.created_at, FlowRunClaimRow.scheduled_at)
         .outerjoin(FlowRunClaimRow, FlowRunClaimRow.run_id == RunRow.id)
@@ -170,8 +170,8 @@ async def last_runs(session: AsyncSession, schedule_id: str, most: int) -> list[
 async def runs_between(
     session: AsyncSession, schedule_ids: Collection[str], after: datetime, until: datetime
 ) -> dict[str, list[StartedRun]]:
-    """By schedule: the runs that it has started from `after` on and before `until`, the latest
-    first, of all together the latest thousands."""
+    """Return by schedule the runs that it started from `after` (inclusive) to `until` (exclusive),
+    latest first; in total at most the latest `MOST_RUNS`."""
     rows = await session.execute(
         select(
             RunRow.origin_id,
@@ -195,7 +195,7 @@ async def runs_between(
 async def settle(
     session: AsyncSession, schedule_id: str, settled_at: datetime, problem: str | None
 ) -> None:
-    """Remember up to when times were decided about, and what kept the last one from running."""
+    """Record until when times were decided, and why the last one was not run."""
     values = {} if problem is None else {"problem": problem}
     await session.execute(
         update(ScheduleRow)

@@ -1,4 +1,5 @@
-"""Saving schedules: checked against what they would run, and against Prefect where it is there."""
+"""Saves schedules after checking them against their definitions and, if it is available, against
+Prefect."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,13 +24,13 @@ from promptops_platform.targets.run_targets import RunTargets
 from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.service import WorkspaceService
 
-# What an answer waits for Prefect to take the schedule.
+# How long a response waits for Prefect to accept the schedule.
 PUT_SECONDS = 2.0
 SIMPLE = ("timezone", "variables", "paused", "catch_up", "overlap")
 
 
 class ScheduleSaving:
-    """Opens transactions of its own, and none while it asks others."""
+    """Opens its own transactions, and none while it waits for Prefect."""
 
     def __init__(
         self,
@@ -91,8 +92,8 @@ class ScheduleSaving:
         actor: Actor,
         seen: frozenset[int] | None = None,
     ) -> ScheduleRow:
-        """Raises BadRequest, NotFound, Forbidden, and EditedMeanwhile where it is at none of the
-        revisions that were `seen`."""
+        """Raises BadRequest, NotFound, Forbidden, and EditedMeanwhile if the schedule's revision is
+        not one of `seen`."""
         mine = body.model_dump(mode="json", exclude_unset=True, exclude={"if_revision"})
         async with self._database.read() as transaction:
             old = await self._schedules.get(transaction, schedule_id, actor=actor)
@@ -120,7 +121,7 @@ class ScheduleSaving:
         actor: Actor,
         old: ScheduleRow | None = None,
     ) -> dict[str, Any]:
-        """The columns that the body changes."""
+        """Return the columns that the body changes."""
         values = {name: value for name in SIMPLE if (value := getattr(body, name)) is not None}
         values |= _timetable_values(body, required=old is None)
         values |= _target_values(body, required=old is None)
@@ -155,7 +156,7 @@ class ScheduleSaving:
         try:
             await self._deployments.next_times([timetable_of(row)], 1, after=self._schedules.now())
         except EngineNotReady:
-            return  # Prefect says later whether it takes the timetable
+            return  # Prefect reports an invalid timetable later
         except BadRequest as error:
             field = next(name for name in FIELDS if getattr(row, name) is not None)
             raise BadRequest(f"{field}: {error.sentence}") from error

@@ -1,4 +1,4 @@
-"""Schedules on the wire."""
+"""Requests and responses of schedules."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -47,8 +47,8 @@ EXAMPLE: dict[str, Any] = {
 
 
 class ScheduleFields(BaseModel):
-    """What can be edited; of `cron`, `interval_seconds` and `rrule` one is sent, and of `version`
-    and `env` at most one."""
+    """The fields that can be edited; exactly one of `cron`, `interval_seconds` and `rrule` is sent,
+    and at most one of `version` and `env`."""
 
     workflow: Key | None = None
     agent: Key | None = None
@@ -62,13 +62,13 @@ class ScheduleFields(BaseModel):
     paused: bool | None = None
     catch_up: CatchUp | None = Field(
         default=None,
-        description="What becomes of times that pass by more than a minute, as nothing runs then: "
+        description="What happens to times that pass by more than a minute while nothing runs: "
         "`skip` runs none of them, `one` the last, `all` the last hundred.",
     )
     overlap: Overlap | None = Field(
         default=None,
-        description="What happens when the previous run still goes: `skip` does not run, `queue` "
-        "waits for its end, `replace` cancels it.",
+        description="What happens if the previous run is still in progress: `skip` does not run, "
+        "`queue` waits for its end, `replace` cancels it.",
     )
 
 
@@ -169,7 +169,7 @@ class Schedule(Resource):
         problem: str | None,
         runs: Sequence[StartedRun],
     ) -> Self:
-        """A schedule with what others know of it."""
+        """Return a schedule with its times, its page in Prefect and its runs."""
         return cls.of(
             row,
             workflow=row.target_key if row.target_kind == "workflow" else None,
@@ -200,7 +200,7 @@ class ScheduleTimes(BaseModel):
 
     @classmethod
     def of(cls, row: ScheduleRow, times: list[datetime], runs: Sequence[StartedRun]) -> Self:
-        """Of a schedule's row."""
+        """Return the times of a schedule's row."""
         return cls(
             id=row.id,
             key=row.key,
@@ -219,7 +219,7 @@ class TimetableTimes(BaseModel):
 
 
 class TimetableCheck(BaseModel):
-    """A timetable to try out."""
+    """A timetable to preview."""
 
     model_config = example(cron="0 3 * * *", timezone="Europe/Berlin")
 

@@ -1,4 +1,4 @@
-"""The rules of schedules. Each change is audited, recorded in the feed, and reaches Prefect."""
+"""The service of schedules. Each change is audited, recorded in the feed, and sent to Prefect."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,8 +29,8 @@ SHOWN = (
 
 
 class ScheduleService:
-    """Inside the caller's transaction. An API key that is limited to environments sees the
-    schedules of what these serve."""
+    """Works in the caller's transaction. An API key that is limited to environments sees the
+    schedules that run what these serve."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class ScheduleService:
         actor: Actor,
         paused: bool | None = None,
     ) -> tuple[list[ScheduleRow], int]:
-        """Schedules of the workspaces that exist for the caller, and how many there are."""
+        """Return schedules of the workspaces that the caller can see, and the total."""
         asked = ScheduleSearch(
             self._grants.readable(actor), workspace_id, target, text, actor.environments, paused
         )
@@ -73,7 +73,7 @@ class ScheduleService:
         permission: Permission = Permission.SCHEDULES_READ,
         lock: bool = False,
     ) -> ScheduleRow:
-        """A schedule; raises Forbidden, and NotFound also for what is not there for the caller."""
+        """Return a schedule; raises Forbidden, and NotFound also if the caller can't see it."""
         row = await repository.find(transaction.session, schedule_id, lock=lock)
         if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"schedule {schedule_id!r} not found; GET /api/schedules lists them")
@@ -94,7 +94,8 @@ class ScheduleService:
     async def edit(
         self, transaction: Transaction, row: ScheduleRow, values: Mapping[str, Any], *, actor: Actor
     ) -> None:
-        """Change columns of a schedule; times that have passed do not count for what it is now."""
+        """Change columns of a schedule; its new timetable does not apply to times that have
+        passed."""
         before = shown(row)
         for name, value in values.items():
             setattr(row, name, value)
@@ -107,7 +108,7 @@ class ScheduleService:
     async def set_paused(
         self, transaction: Transaction, schedule_id: str, *, paused: bool, actor: Actor
     ) -> ScheduleRow:
-        """Pause or resume; harmless where it is so already. Raises NotFound and Forbidden."""
+        """Pause or resume; has no effect if it already is. Raises NotFound and Forbidden."""
         row = await self.get(
             transaction,
             schedule_id,
@@ -132,7 +133,7 @@ class ScheduleService:
         seen: frozenset[int] | None = None,
     ) -> None:
         """Delete a schedule; its runs stay in the log. Raises NotFound, Forbidden, and
-        EditedMeanwhile where it is at none of the revisions that were `seen`."""
+        EditedMeanwhile if its revision is not one of `seen`."""
         row = await self.get(
             transaction,
             schedule_id,
@@ -145,17 +146,17 @@ class ScheduleService:
         self._changed(transaction, row, actor, "delete", before=shown(row))
 
     def renewed(self, row: ScheduleRow, by: str) -> None:
-        """It is another one from now on."""
+        """Give the row a new revision, from now on."""
         row.updated_at = row.settled_at = self._clock.now()
         row.updated_by, row.problem = by, ""
         row.revision += 1
 
     def now(self) -> datetime:
-        """By the platform's clock."""
+        """Return the time of the platform's clock."""
         return self._clock.now()
 
     def announce(self, transaction: Transaction, row: ScheduleRow) -> None:
-        """Let consoles know that it has another run, or another problem."""
+        """Notify consoles that the schedule has a new run or a new problem."""
         change = Change(ChangeType.SCHEDULE_CHANGED, row.id, row.workspace_id, row.key)
         self._changes.record(transaction, change)
 
@@ -168,7 +169,7 @@ class ScheduleService:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
     ) -> None:
-        """Add to the audit trail."""
+        """Add an entry to the audit trail."""
         self._audit.record(
             transaction,
             actor=actor,
@@ -207,7 +208,7 @@ class ScheduleService:
 
 
 def target_of(row: ScheduleRow) -> RunTarget:
-    """What a schedule runs."""
+    """Return what a schedule runs."""
     return RunTarget(
         kind="agent" if row.target_kind == "agent" else "workflow",
         key=row.target_key,
@@ -218,7 +219,7 @@ def target_of(row: ScheduleRow) -> RunTarget:
 
 
 def current(row: ScheduleRow) -> dict[str, Any]:
-    """The schedule for somebody who has seen an older one, without what Prefect knows of it."""
+    """Return the current state for an editor who has seen an older one, without Prefect's part."""
     schedule = Schedule.shown(
         row, next_times=[], deployment_url=None, problem=row.problem or None, runs=[]
     )
@@ -226,5 +227,5 @@ def current(row: ScheduleRow) -> dict[str, Any]:
 
 
 def shown(row: ScheduleRow) -> dict[str, Any]:
-    """What the audit trail keeps."""
+    """Return the fields for the audit trail."""
     return {name: getattr(row, name) for name in SHOWN}

@@ -13,8 +13,8 @@ KIND = "schedule"
 
 
 class ScheduleRow(Table):
-    """When a definition is run by itself. Exactly one of `cron`, `interval_seconds` and `rrule` is
-    set, and of `version` and `env`, too."""
+    """When a definition runs automatically. Exactly one of `cron`, `interval_seconds` and `rrule`
+    is set, and exactly one of `version` and `env`."""
 
     __tablename__ = "schedules"
     __table_args__ = (UniqueConstraint("workspace_id", "key"),)
@@ -22,7 +22,7 @@ class ScheduleRow(Table):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))
     key: Mapped[str] = mapped_column(String(200))
-    # `agent` or `workflow`; by key, as the definition may be deleted and made again.
+    # `agent` or `workflow`; by key, because a definition may be deleted and created again.
     target_kind: Mapped[str] = mapped_column(String(16))
     target_key: Mapped[str] = mapped_column(String(200))
     version: Mapped[int | None]
@@ -31,17 +31,17 @@ class ScheduleRow(Table):
     interval_seconds: Mapped[float | None]
     rrule: Mapped[str | None] = mapped_column(Text)
     timezone: Mapped[str] = mapped_column(String(64))
-    # From when the interval counts.
+    # The start of the intervals.
     anchor: Mapped[datetime] = mapped_column(UtcDateTime)
     variables: Mapped[dict[str, Any]] = mapped_column(JSON)
     paused: Mapped[bool]
     catch_up: Mapped[str] = mapped_column(String(8))
     overlap: Mapped[str] = mapped_column(String(8))
-    # Why the last time that was due has started no run; empty where it has.
+    # Why the last due time did not start a run; empty if it did.
     problem: Mapped[str] = mapped_column(Text)
-    # Times up to here have been decided about, or do not count.
+    # Times until here have been decided about, or don't count.
     settled_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # Counts edits, for editors who say which one they have seen.
+    # Counts edits, for optimistic locking.
     revision: Mapped[int]
     created_by: Mapped[str] = mapped_column(String(200))
     updated_by: Mapped[str] = mapped_column(String(200))

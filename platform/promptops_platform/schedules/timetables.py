@@ -1,4 +1,4 @@
-"""When a schedule is due, as its row and as Prefect has it."""
+"""The timetable of a schedule, as its row and for Prefect."""
 
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ LONGEST_SECONDS = 366 * 86_400.0
 
 
 def timetable_of(row: ScheduleRow) -> Timetable:
-    """What Prefect is to hold."""
+    """Return the timetable for Prefect."""
     is_interval = row.interval_seconds is not None
     return Timetable(
         cron=row.cron,
@@ -24,7 +24,7 @@ def timetable_of(row: ScheduleRow) -> Timetable:
 
 
 def check_timezone(name: str) -> None:
-    """Raises BadRequest for one that is not in the IANA database."""
+    """Raises BadRequest for a zone that is not in the IANA database."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -35,7 +35,8 @@ def check_timezone(name: str) -> None:
 
 
 def check_cron(cron: str) -> None:
-    """Raises BadRequest for one that Prefect would take otherwise than people expect."""
+    """Raises BadRequest for an expression that Prefect interprets differently from what people
+    expect."""
     fields = cron.split()
     if len(fields) != 5 and not (len(fields) == 1 and cron.startswith("@")):
         raise BadRequest(

@@ -1,4 +1,4 @@
-"""Schedules with what others know of them: their next times, their page in Prefect, their runs."""
+"""Schedules with their next times, their page in Prefect, and their runs."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,14 +23,14 @@ from promptops_platform.schedules.timetables import timetable_of
 from promptops_platform.targets.run_targets import RunTargets
 from promptops_platform.workspaces.service import WorkspaceService
 
-# Of one schedule in a calendar.
+# The limit per schedule in a calendar.
 MOST_TIMES = 500
 LONGEST_SPAN = timedelta(days=100)
 LISTED_TIMES = 1
 
 
 class ScheduleViews:
-    """Asks the engine for times, without a transaction."""
+    """Asks the engine for times, outside of transactions."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class ScheduleViews:
         self._targets = targets
 
     async def one(self, row: ScheduleRow) -> Schedule:
-        """With its next ten times and its last ten runs."""
+        """Return a schedule with its next ten times and its last ten runs."""
         return (await self._shown([row], NEXT_TIMES, LAST_RUNS))[0]
 
     async def find(self, schedule_id: str, *, actor: Actor) -> ScheduleRow:
@@ -66,7 +66,7 @@ class ScheduleViews:
         paused: bool | None,
         actor: Actor,
     ) -> tuple[list[Schedule], int]:
-        """Each with its next time and its last run, and how many there are."""
+        """Return schedules, each with its next time and its last run, and the total."""
         async with self._database.read() as transaction:
             rows, total = await self._schedules.search(
                 transaction,
@@ -82,9 +82,9 @@ class ScheduleViews:
     async def times(
         self, workspace: str | None, after: datetime, until: datetime, *, actor: Actor
     ) -> list[ScheduleTimes]:
-        """What schedules have run in that span, and when they are due in what is to come of it;
-        those that are paused and ran nothing are left out. Raises BadRequest for a span of more
-        than a hundred days, and EngineNotReady."""
+        """Return the runs of schedules in that span, and the due times in its future part;
+        schedules that are paused and have no runs are left out. Raises BadRequest for a span of
+        more than a hundred days, and EngineNotReady."""
         if not timedelta(0) <= until - after <= LONGEST_SPAN:
             raise BadRequest("to: must be at most 100 days after from")
         async with self._database.read() as transaction:
@@ -120,7 +120,7 @@ class ScheduleViews:
         return {row.id: own for row, own in zip(rows, times, strict=True)}
 
     async def preview(self, check: TimetableCheck) -> list[datetime]:
-        """The next ten times of a timetable that is being written; raises BadRequest and
+        """Return the next ten times of a timetable that is being written; raises BadRequest and
         EngineNotReady."""
         now = self._schedules.now()
         row = ScheduleRow(**check.model_dump(), anchor=now)

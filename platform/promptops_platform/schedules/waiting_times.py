@@ -7,30 +7,30 @@ from datetime import datetime
 
 from promptops_platform.deployments.kinds import DueAnswer, DueRun
 
-# One that nobody has reported for so long was cancelled in Prefect.
+# A time that was not reported for this long was cancelled in Prefect.
 FORGET_SECONDS = 180.0
 STEP_SECONDS = 2.0
 LONGEST_SECONDS = 60.0
 
 
 class WaitingTimes:
-    """Of this replica; after a restart they are reported again."""
+    """The waiting times of this replica; after a restart they are reported again."""
 
     def __init__(self) -> None:
         # By schedule and flow run: the time, and when it was last reported.
         self._times: defaultdict[str, dict[str, tuple[datetime, float]]] = defaultdict(dict)
 
     def waits(self, due: DueRun) -> None:
-        """It has been put off."""
+        """Record that a time was postponed."""
         self._times[due.ref][due.flow_run_id] = due.scheduled_at, time.monotonic()
 
     def answered(self, due: DueRun, answer: DueAnswer) -> None:
-        """It is decided about."""
+        """Record that a time was decided about."""
         if answer.outcome != "later":
             self._times[due.ref].pop(due.flow_run_id, None)
 
     def before(self, due: DueRun) -> set[str]:
-        """The flow runs of earlier times of the same schedule that wait."""
+        """Return the flow runs of earlier waiting times of the same schedule."""
         oldest = time.monotonic() - FORGET_SECONDS
         own = {
             flow_run_id: entry
@@ -45,17 +45,18 @@ class WaitingTimes:
         }
 
     def forget(self, ref: str, flow_run_ids: Collection[str]) -> None:
-        """Another replica runs these."""
+        """Forget times that another replica runs."""
         for flow_run_id in flow_run_ids:
             self._times[ref].pop(flow_run_id, None)
 
     def is_overtaking(self, due: DueRun) -> bool:
-        """Whether an earlier time of the same schedule waits; it waits itself then."""
+        """Whether an earlier time of the same schedule waits; then this one waits, too."""
         if not self.before(due):
             return False
         self.waits(due)
         return True
 
     def seconds(self, due: DueRun) -> float:
-        """When it may have its turn: the more wait before it, the later it is asked."""
+        """Return after how many seconds its turn may come: the more wait before it, the later it is
+        asked for."""
         return min(LONGEST_SECONDS, STEP_SECONDS * (1 + len(self.before(due))))

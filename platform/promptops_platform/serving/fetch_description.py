@@ -118,7 +118,7 @@ _FETCHED_PROMPT: dict[str, Any] = {
 _OPERATION: dict[str, Any] = {
     "tags": ["realtime"],
     "operationId": "realtime_fetch",
-    "summary": "Fetch a prompt",
+    "summary": "Fetch Prompt",
     "description": (
         "Fetch what is served for a key, from memory. Fetch again with `If-None-Match` whenever "
         "the WebSocket sends the key. `workspace` defaults to that of the API key, else `default`, "

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/system", tags=["system"])
 Service = Annotated[SystemService, provided(SystemService)]
 
 
-@router.get("")
+@router.get("", summary="Get System State")
 async def read_system(
     service: Service, _actor: Actor = permits(Permission.SYSTEM_READ)
 ) -> Data[System]:
@@ -27,7 +27,7 @@ async def read_system(
     return Data(data=await service.read())
 
 
-@router.get("/findings")
+@router.get("/findings", summary="Find Problems")
 async def examine_system(
     service: Service, _actor: Actor = permits(Permission.SYSTEM_READ)
 ) -> Data[Examination]:

@@ -1,4 +1,4 @@
-"""Fires the triggers that wait for approvals which begin to wait, and for reminders of them."""
+"""Fires the triggers for approvals that start to wait, and for their reminders."""
 
 from promptops_platform.access.actor import SYSTEM
 from promptops_platform.approvals.reminding import WaitingApproval
@@ -12,7 +12,7 @@ from promptops_platform.workspaces.service import WorkspaceService
 
 
 class ApprovalNotices:
-    """`console_url` is where people reach the console."""
+    """`console_url` is the console's address as people reach it."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class ApprovalNotices:
         self._console_url = console_url
 
     async def waits(self, transaction: Transaction, waiting: WaitingApproval) -> None:
-        """An approval waits, which is about to be committed."""
+        """Fire triggers for an approval that waits; it is about to be committed."""
         if not self._mirror.waits_for(APPROVAL_EVENTS):
             return
         row = waiting.row

@@ -1,4 +1,4 @@
-"""Programs that have not applied a change for long."""
+"""Fires triggers for programs that have not applied a change for a long time."""
 
 import asyncio
 
@@ -16,12 +16,13 @@ from promptops_platform.triggers.tables import TriggerRow
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 
 
 class ClientWatch:
-    """Looks at the clients of all replicas, as long as a trigger waits for one that is behind. A
-    trigger fires once for what a client has not applied, whichever replica sees it first."""
+    """Checks the clients of all replicas while any trigger waits for clients that are behind. A
+    trigger fires once for each change that a client has not applied, whichever replica detects it
+    first."""
 
     def __init__(
         self,
@@ -36,31 +37,31 @@ class ClientWatch:
         self._recorder = recorder
         self._clients = clients
         self._task: asyncio.Task[None] | None = None
-        # Trigger and event of what was written at the last look: it need not be tried again.
+        # Trigger and event of what the last check wrote, which needn't be written again.
         self._written: set[tuple[str, str]] = set()
 
     def start(self) -> None:
-        """Begin to look."""
-        self._task = asyncio.create_task(self._look_forever(), name="clients-behind")
+        """Start checking."""
+        self._task = asyncio.create_task(self._check_forever(), name="clients-behind")
 
     async def stop(self) -> None:
-        """Look no more. Harmless when repeated."""
+        """Stop checking. Idempotent."""
         await end_tasks(self._task)
         self._task = None
 
-    async def _look_forever(self) -> None:
+    async def _check_forever(self) -> None:
         while True:
             try:
                 if self._mirror.waits_for((CLIENT_BEHIND,)):
-                    await self.look()
+                    await self.check()
             except DatabaseUnavailable:
-                log.warning("clients_not_looked_at")
+                log.warning("clients_not_checked")
             except Exception:
-                log.exception("clients_not_looked_at")
-            await asyncio.sleep(LOOK_SECONDS)
+                log.exception("clients_not_checked")
+            await asyncio.sleep(CHECK_SECONDS)
 
-    async def look(self) -> None:
-        """Fire the triggers of clients that are behind now."""
+    async def check(self) -> None:
+        """Fire the triggers for clients that are behind now."""
         triggers = self._mirror.active(CLIENT_BEHIND)
         least = min((trigger.condition["seconds"] for trigger in triggers), default=None)
         if least is None:
@@ -70,7 +71,7 @@ class ClientWatch:
             (trigger, _event(trigger, client))
             for client in behind
             for trigger in triggers
-            if _is_meant(trigger, client)
+            if _matches(trigger, client)
         ]
         news = [row for row in fired if (row[0].id, row[1].id) not in self._written]
         if news:
@@ -80,7 +81,7 @@ class ClientWatch:
         self._written = {(trigger.id, event.id) for trigger, event in fired}
 
 
-def _is_meant(trigger: TriggerRow, client: LaggingClient) -> bool:
+def _matches(trigger: TriggerRow, client: LaggingClient) -> bool:
     return (
         client.seconds >= trigger.condition["seconds"]
         and trigger.workspace_id in client.workspaces

@@ -1,4 +1,4 @@
-"""Triggers, what fires them and what comes of it, connected."""
+"""Builds the triggers room: triggers, their event sources, and their runs and deliveries."""
 
 from promptops_platform.access.composition import Access
 from promptops_platform.agents.composition import Agents
@@ -23,12 +23,12 @@ from promptops_platform.triggers.firing import FiringRecorder
 from promptops_platform.triggers.firing_ends import FiringEnds
 from promptops_platform.triggers.inbound import InboundWebhooks
 from promptops_platform.triggers.mirror import TriggerMirror
+from promptops_platform.triggers.prefect_notifier import PrefectNotifier
 from promptops_platform.triggers.resending import Resending
 from promptops_platform.triggers.running import TriggeredRuns
 from promptops_platform.triggers.secrets import TriggerSecrets
 from promptops_platform.triggers.service import KIND, TriggerService
 from promptops_platform.triggers.targets import TriggerTargets
-from promptops_platform.triggers.telling import FiringTeller
 from promptops_platform.triggers.templates import EventTemplates
 from promptops_platform.triggers.trigger_views import TriggerViews
 from promptops_platform.workflows.composition import Workflows
@@ -36,7 +36,7 @@ from promptops_platform.workspaces.composition import Workspaces
 
 
 class Triggers:
-    """The mirror follows the feed."""
+    """`mirror` is a consumer of the change feed."""
 
     def __init__(
         self,
@@ -58,7 +58,9 @@ class Triggers:
         clock: Clock,
     ) -> None:
         self.mirror = TriggerMirror(database)
-        self.teller = FiringTeller(database=database, deployments=deployments.service, clock=clock)
+        self.notifier = PrefectNotifier(
+            database=database, deployments=deployments.service, clock=clock
+        )
         self.secrets = TriggerSecrets(providers.secret_keys, clock)
         self.service = TriggerService(
             grants=access.grants,
@@ -82,7 +84,7 @@ class Triggers:
             runs=runlog.log,
             definitions={"workflow": workflows.service, "agent": agents.service},
             clock=clock,
-            fired=self.teller.fired,
+            fired=self.notifier.fired,
         )
         changes.log.listen(self.recorder)
         runlog.log.listen(self.recorder.run_ended)
@@ -133,7 +135,7 @@ class Triggers:
                 base_url=settings.console_url,
                 clock=clock,
             ),
-            Resending(triggers=self.service, clock=clock, fired=self.teller.fired),
+            Resending(triggers=self.service, clock=clock, fired=self.notifier.fired),
             InboundWebhooks(
                 database=database,
                 mirror=self.mirror,
@@ -144,12 +146,12 @@ class Triggers:
         )
 
     def start(self) -> None:
-        """Tell Prefect of what fires triggers, and look for clients that are behind."""
-        self.teller.start()
+        """Start notifying Prefect of firings, and checking for clients that are behind."""
+        self.notifier.start()
         self.client_watch.start()
 
     async def stop(self) -> None:
-        """Leave the rest to the next start. Harmless when repeated."""
+        """Stop; pending firings are handled after the next start. Idempotent."""
         await self.client_watch.stop()
-        await self.teller.stop()
+        await self.notifier.stop()
         await self._templates.aclose()

@@ -1,4 +1,4 @@
-"""What a trigger waits for, as it is stored, and whether an event is that."""
+"""Reads a trigger's stored condition, and matches events against it."""
 
 import fnmatch
 import re
@@ -10,17 +10,17 @@ from promptops_platform.db.search import tags_in
 from promptops_platform.triggers.events import WEBHOOK, Event
 
 ANY = "*"
-# The fields of a condition that are compared with those of an event of the same name.
+# Fields of a condition that are compared with the event's fields of the same name.
 COMPARED = ("key", "env", "workflow", "agent", "connection", "app", "step")
 
 
 def event_type_of(condition: Mapping[str, Any]) -> str:
-    """The type of the events that it waits for."""
+    """Return the type of the events that match the condition."""
     return WEBHOOK if condition.get("webhook") else str(condition["event"])
 
 
 def matches(condition: Mapping[str, Any], event: Event) -> bool:
-    """Whether an event of the right type is meant."""
+    """Whether an event of the right type matches the condition."""
     return _has_tag(condition.get("tag"), event) and all(
         _like(str(condition[name]), event.fields.get(name))
         for name in COMPARED
@@ -29,8 +29,8 @@ def matches(condition: Mapping[str, Any], event: Event) -> bool:
 
 
 def _has_tag(pattern: str | None, event: Event) -> bool:
-    """Whether one of the event's tags matches, whatever its case and spaces. An event without the
-    field matches: its tags are looked up once a trigger may need them."""
+    """Whether one of the event's tags matches, ignoring case and spaces. An event without the field
+    matches, because tags are loaded only when a trigger may need them."""
     if pattern is None or "tags" not in event.fields:
         return True
     (folded,) = tags_in(pattern)
@@ -43,6 +43,6 @@ def _like(pattern: str, value: Any) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """`*` stands for any characters; nothing else is special."""
+    """`*` matches any characters; no other character is special."""
     parts = [part.replace("[", "[[]").replace("?", "[?]") for part in pattern.split("*")]
     return re.compile(fnmatch.translate("*".join(parts)))

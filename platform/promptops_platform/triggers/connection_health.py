@@ -1,4 +1,4 @@
-"""Calls of providers that fail one after the other."""
+"""Fires triggers for consecutive failed calls of a provider."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ LONGEST_ERROR = 2_000
 
 
 class ConnectionHealth:
-    """Counts what this replica's runs come across. A trigger fires when its number is reached, and
-    again after a call that went well."""
+    """Counts the failed calls of this replica's runs. A trigger fires when its number is reached,
+    and again only after a successful call."""
 
     def __init__(self, mirror: TriggerMirror, recorder: FiringRecorder) -> None:
         self._mirror = mirror
         self._recorder = recorder
-        # By workspace and connection.
+        # Keyed by workspace and connection.
         self._failures: Counter[tuple[str, str]] = Counter()
 
     def run_ended(self, transaction: Transaction, row: RunRow, steps: Sequence[RunStepRow]) -> None:
-        """A run whose end is about to be committed."""
+        """Count the calls of a run whose end is about to be committed."""
         if not self._mirror.waits_for((CONNECTION_FAILING,)):
             self._failures.clear()
             return

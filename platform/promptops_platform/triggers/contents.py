@@ -1,4 +1,4 @@
-"""Triggers as what a workspace holds."""
+"""Triggers as contents of a workspace."""
 
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.deployments.service import Deployments
@@ -7,21 +7,21 @@ from promptops_platform.triggers.service import KIND
 
 
 class TriggerContents:
-    """Triggers of a workspace, with what has fired them."""
+    """Triggers of a workspace, with their firings."""
 
     noun = "trigger"
     removal: str | None = "DELETE /api/triggers/:id"
 
     def __init__(self) -> None:
-        # Set once the rooms above workspaces are there.
+        # Set after the rooms above workspaces have been built.
         self.deployments: Deployments | None = None
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
-        """How many the workspace has."""
+        """Return how many triggers the workspace has."""
         return await repository.count(transaction.session, workspace_id)
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Delete all; who keeps them in memory hears of the workspace."""
+        """Delete all triggers of a workspace; caches are notified by the workspace's own change."""
         gone = await repository.clear(transaction.session, workspace_id)
         for trigger_id in gone:
             assert self.deployments is not None

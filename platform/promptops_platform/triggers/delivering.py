@@ -1,4 +1,4 @@
-"""Deliveries of webhooks: runs of one step that signs and sends."""
+"""Webhook deliveries: runs of one step that signs and sends a message."""
 
 import json
 from collections.abc import Mapping
@@ -31,15 +31,15 @@ from promptops_platform.triggers.tables import FiringRow, TriggerRow
 from promptops_platform.workspaces.service import WorkspaceService
 
 SOURCE = "delivery"
-# With a delay that doubles from a second on, these take about a minute.
+# With a delay that starts at a second and doubles, these take about a minute.
 RETRIES = 6
 LONGEST_ANSWER = 2_000
-UNTOLD = ("type", "time")
+ENVELOPE_FIELDS = ("type", "time")
 
 
 class Deliveries:
-    """Starts them, and is what the execution needs to go on with them. Address and secret are
-    looked up for each attempt, and stored nowhere with the run."""
+    """Starts deliveries, and provides what the execution needs to continue them. Address and secret
+    are looked up for each attempt, and are never stored with the run."""
 
     run_permission = Permission.TRIGGERS_WRITE
 
@@ -68,7 +68,7 @@ class Deliveries:
         due: DueRun,
         also: Also,
     ) -> None:
-        """Record the run; it begins when its turn comes. Raises TooManyRequests."""
+        """Record the run; it starts when its turn comes. Raises TooManyRequests."""
         async with self._database.read() as transaction:
             workspace = await self._workspaces.find(transaction, trigger.workspace_id, actor=SYSTEM)
         step = Deliver(firing.message_id, body_of(event))
@@ -94,7 +94,7 @@ class Deliveries:
         await self._detached.submit(due.on(order), self._follower(firing.id), also=also)
 
     def follower(self, _run_id: str, kept: Mapping[str, Any] | None) -> RunFollower:
-        """Who writes down how a delivery went."""
+        """Return the follower that records the delivery's result."""
         return self._follower(str((kept or {}).get("firing", "")))
 
     async def replan(
@@ -106,27 +106,29 @@ class Deliveries:
         *,
         actor: Actor,
     ) -> RunOrder | None:
-        """The same message once more: a delivery has no versions."""
+        """Plan the same message again: a delivery has no versions."""
         return same_order(old, request, actor)
 
     async def receiver(self, transaction: Transaction, kept: Mapping[str, Any] | None) -> Receiver:
-        """Where the delivery goes now; raises NotFound where its trigger delivers nothing any more,
-        and SecretUnreadable."""
+        """Return where the delivery goes now; raises NotFound if its trigger is deleted or no
+        longer delivers webhooks, and SecretUnreadable."""
         firing_id = str((kept or {}).get("firing", ""))
         firing = await repository.get_firing(transaction.session, firing_id)
         trigger = None
         if firing is not None:
             trigger = await repository.get(transaction.session, firing.trigger_id)
         if trigger is None or "url" not in trigger.action:
-            raise NotFound("the trigger of this delivery is gone, or delivers nothing any more")
-        return Receiver(trigger.action["url"], self._secrets.take(trigger))
+            raise NotFound(
+                "the trigger of this delivery was deleted or no longer delivers webhooks"
+            )
+        return Receiver(trigger.action["url"], self._secrets.valid_secrets(trigger))
 
     def _follower(self, firing_id: str) -> "DeliveryFollower":
         return DeliveryFollower(firing_id, self._runs, self._clock)
 
 
 class DeliveryFollower(RunFollower):
-    """Writes down how a delivery went, as far as texts may be stored."""
+    """Records the result of a delivery, within the limits for storing texts."""
 
     def __init__(self, firing_id: str, runs: RunLog, clock: Clock) -> None:
         self._firing_id = firing_id
@@ -162,7 +164,7 @@ class DeliveryFollower(RunFollower):
 
 
 def body_of(event: Mapping[str, Any]) -> str:
-    """The payload as the specification recommends it: `type`, `timestamp` and `data`."""
-    data = {name: value for name, value in event.items() if name not in UNTOLD}
+    """Return the payload that the specification recommends: `type`, `timestamp` and `data`."""
+    data = {name: value for name, value in event.items() if name not in ENVELOPE_FIELDS}
     whole = {"type": event.get("type", ""), "timestamp": event.get("time", ""), "data": data}
     return json.dumps(whole, separators=(",", ":"))

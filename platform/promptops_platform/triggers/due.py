@@ -1,4 +1,4 @@
-"""The deployments of triggers in Prefect, and what becomes of their flow runs."""
+"""The deployments of triggers in Prefect, and the handling of their flow runs."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -26,11 +26,11 @@ Start = Callable[[TriggerRow, FiringRow, dict[str, Any], DueRun, Also], Awaitabl
 
 
 class _AlreadyStarted(Exception):
-    """The firing has a run, by another flow run."""
+    """Another flow run has already started the firing's run."""
 
 
 class TriggerDeployments:
-    """`start_run` and `start_delivery` start what a trigger is for."""
+    """`start_run` and `start_delivery` start the action of a trigger."""
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class TriggerDeployments:
         self._start_delivery = start_delivery
 
     async def deployments(self, transaction: Transaction) -> list[Deployment]:
-        """Those of all triggers, of disabled ones as well."""
+        """Return the deployments of all triggers, including disabled ones."""
         rows = await repository.all_triggers(transaction.session)
         workspaces, _ = await self._workspaces.search(transaction, None, WHOLE, actor=SYSTEM)
         slugs = {workspace.id: workspace.slug for workspace in workspaces}
         return [deployment_of(row, slugs[row.workspace_id]) for row in rows]
 
     async def deployment(self, transaction: Transaction, ref: str) -> Deployment | None:
-        """That of one trigger; None where it is gone."""
+        """Return the deployment of one trigger; None if the trigger is deleted."""
         row = await repository.get(transaction.session, ref)
         if row is None:
             return None
@@ -65,12 +65,12 @@ class TriggerDeployments:
         return deployment_of(row, workspace.slug)
 
     async def paused(self, ref: str, *, paused: bool) -> None:
-        """Somebody has paused or resumed the trigger in Prefect."""
+        """Apply that somebody has paused or resumed the trigger in Prefect."""
         async with self._database.write() as transaction:
             await self._triggers.enable(transaction, ref, not paused)
 
     async def due(self, due: DueRun) -> DueAnswer:
-        """Start what the firing is for, once."""
+        """Start the action of the firing, once."""
         firing_id = due.parameters.get("event")
         if not isinstance(firing_id, str) or not firing_id:
             return refused("A trigger runs when its event happens; see its deliveries in PromptOps")
@@ -78,7 +78,7 @@ class TriggerDeployments:
             firing = await repository.get_firing(transaction.session, firing_id)
             trigger = await repository.get(transaction.session, due.ref)
         if firing is None or trigger is None or firing.trigger_id != trigger.id:
-            return refused("The trigger, or what has fired it, is gone")
+            return refused("The trigger or its event has been deleted")
         if firing.state != "waiting":
             return done("Another flow run was started for this event")
         if not is_active(trigger):
@@ -119,7 +119,8 @@ class TriggerDeployments:
 
 
 def deployment_of(row: TriggerRow, slug: str) -> Deployment:
-    """As Prefect holds it: never paused by us, since a disabled trigger is not fired."""
+    """Return the deployment for Prefect. The platform never pauses it, because a disabled trigger
+    doesn't fire."""
     delivers = "url" in row.action
     event = "webhook" if row.condition.get("webhook") else row.condition["event"]
     return Deployment(

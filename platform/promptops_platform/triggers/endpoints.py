@@ -74,7 +74,7 @@ async def create_trigger(
     which is not shown again."""
     action = _action(body.run, body.deliver)
     if action is None:
-        raise BadRequest("run: is required unless there is deliver; say what the trigger does")
+        raise BadRequest("run: is required without deliver; send what the trigger runs")
     target = await workspaces.find_for(
         transaction,
         body.workspace_id or body.workspace or workspace,
@@ -152,7 +152,7 @@ async def delete_trigger(
     return Done()
 
 
-@router.post("/{trigger_id}/rotate-secret")
+@router.post("/{trigger_id}/rotate-secret", summary="Rotate Trigger Secret")
 async def rotate_secret(
     trigger_id: ResourceId,
     service: Service,
@@ -196,7 +196,8 @@ async def resend_delivery(
 
 
 def _action(run: RunAction | None, deliver: DeliverAction | None) -> dict[str, Any] | None:
-    """As it is stored; raises BadRequest for what is both or of no definition."""
+    """Return the action in its stored form; raises BadRequest if both actions are sent, or a run
+    without a definition."""
     if run is not None and deliver is not None:
         raise BadRequest("deliver: a trigger runs something or delivers; leave run or deliver out")
     if deliver is not None:

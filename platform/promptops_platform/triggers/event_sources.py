@@ -1,4 +1,4 @@
-"""Where events come from: changes, runs that end, and approvals that wait."""
+"""Creates events from changes, ended runs and waiting approvals."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from promptops_platform.ids import new_id
 from promptops_platform.runlog.tables import RunRow
 from promptops_platform.triggers.events import Event, PromptEvent, RunEvent
 
-# What templates read of a run's output; a longer one is read in the run log.
+# Templates read this much of a run's output; the run log has the whole output.
 LONGEST_OUTPUT = 32_768
 FAILED_STATES = frozenset({"failed", "timed_out", "crashed"})
 RUN_SOURCES = ("workflow", "agent")
@@ -23,8 +23,8 @@ _EVENT_OF_CHANGE: dict[tuple[ChangeType, str | None], PromptEvent] = {
 
 
 def prompt_event_type(change: Change) -> PromptEvent | None:
-    """The event that a change is; None for changes that fire nothing. What a rollout changes of a
-    fetch is told as `rollout.changed` alone."""
+    """Return the event type of a change; None for changes that fire nothing. A change of a rollout
+    is reported as `rollout.changed` only."""
     try:
         return _EVENT_OF_CHANGE.get((ChangeType(change.type), change.reason))
     except ValueError:
@@ -34,7 +34,7 @@ def prompt_event_type(change: Change) -> PromptEvent | None:
 def prompt_event(
     change: Change, event_type: str, actor: Actor | None, causes: tuple[str, ...]
 ) -> Event:
-    """A change of what is served."""
+    """Return the event for a change of what is served."""
     fields = {
         "key": change.key,
         "env": change.env,
@@ -47,7 +47,7 @@ def prompt_event(
 
 
 def run_event_type(row: RunRow) -> RunEvent | None:
-    """The event that the end of a run is; None for a cancelled one, and for runs that are none of a
+    """Return the event type of a run's end; None for cancelled runs and for runs without a
     definition."""
     if row.source not in RUN_SOURCES:
         return None
@@ -57,7 +57,7 @@ def run_event_type(row: RunRow) -> RunEvent | None:
 
 
 def run_event(row: RunRow, event_type: str) -> Event:
-    """The end of a run."""
+    """Return the event for the end of a run."""
     fields = {
         "run_id": row.id,
         row.source: row.ref_key,
@@ -72,7 +72,8 @@ def run_event(row: RunRow, event_type: str) -> Event:
 
 
 def approval_event(waiting: WaitingApproval, url: str, causes: tuple[str, ...]) -> Event:
-    """An approval that waits; `url` is its run's page, where people decide."""
+    """Return the event for a waiting approval; `url` is the page of its run, where people
+    decide."""
     row = waiting.row
     fields = {
         "approval_id": row.id,
@@ -89,7 +90,7 @@ def approval_event(waiting: WaitingApproval, url: str, causes: tuple[str, ...]) 
 
 
 def stored_event(event: Event, at: datetime) -> dict[str, Any]:
-    """An event as it is stored, delivered, and read by templates."""
+    """Return an event in the form in which it is stored, delivered, and read by templates."""
     return {
         "type": event.type,
         "id": event.id,

@@ -1,4 +1,4 @@
-"""The events that triggers wait for."""
+"""The events that fire triggers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,14 +16,15 @@ APPROVAL_EVENTS: tuple[ApprovalEvent, ...] = get_args(ApprovalEvent)
 CLIENT_BEHIND: ClientEvent = "client.behind"
 CONNECTION_FAILING: ConnectionEvent = "connection.failing"
 EVENTS = (*PROMPT_EVENTS, *RUN_EVENTS, *APPROVAL_EVENTS, CLIENT_BEHIND, CONNECTION_FAILING)
-# What starts a trigger that waits for no event but has an address of its own.
+# The event type of triggers that are fired by their own webhook address.
 WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that has happened in a workspace. `id` is the same when it is sent again;
-    `fields` is what templates read besides, as JSON. `causes` are the triggers that led to it."""
+    """Something that has happened in a workspace. `id` is the same if the event is sent again;
+    `fields` contains further JSON values for templates. `causes` are the triggers that led to
+    it."""
 
     type: str
     id: str

@@ -1,4 +1,4 @@
-"""Writes what fires triggers, in the transaction of what happens."""
+"""Records firings of triggers, in the transaction of the event."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,15 +32,15 @@ from promptops_platform.triggers.tables import TriggerRow
 
 log = structlog.get_logger(__name__)
 
-# A trigger starts so many runs of one chain, in which each run leads to the next.
+# A trigger starts at most this many runs of one chain, in which each run leads to the next.
 DEEPEST_CHAIN = 3
-# Of a chain of other triggers so many are remembered.
+# The number of triggers that are remembered of a chain of other triggers.
 LONGEST_CHAIN = 30
 Fired = Callable[[Sequence[str]], None]
 
 
 class FiringRecorder:
-    """Listens to changes and to runs that end. `fired` is told the ids of firings that wait, once
+    """Listens to changes and to ended runs. `fired` is called with the ids of waiting firings after
     they are committed."""
 
     def __init__(
@@ -63,7 +63,7 @@ class FiringRecorder:
         self._fired = fired
 
     async def recorded(self, transaction: Transaction, changes: Sequence[Change]) -> None:
-        """Changes that are about to be committed."""
+        """Handle changes that are about to be committed."""
         if not self._mirror.waits_for(PROMPT_EVENTS):
             return
         actor = actor_of(transaction)
@@ -78,7 +78,7 @@ class FiringRecorder:
     def run_ended(
         self, transaction: Transaction, row: RunRow, _steps: Sequence[RunStepRow]
     ) -> None:
-        """A run whose end is about to be committed."""
+        """Handle a run whose end is about to be committed."""
         event_type = run_event_type(row)
         if event_type is not None and self._mirror.waits_for(RUN_EVENTS):
             event = run_event(row, event_type)
@@ -92,7 +92,7 @@ class FiringRecorder:
             await self.write(transaction, triggers, event)
 
     async def _fire_run_event(self, transaction: Transaction, row: RunRow, event: Event) -> None:
-        """Fire with the tags that the definition has now; a deleted one has none."""
+        """Fire with the current tags of the definition; a deleted definition has none."""
         definitions = self._definitions[row.source]
         tags = await definitions.tags_of(transaction, row.workspace_id, row.ref_key)
         await self.fire(transaction, replace(event, fields={**event.fields, "tags": tags}))
@@ -100,8 +100,8 @@ class FiringRecorder:
     async def write(
         self, transaction: Transaction, triggers: Sequence[TriggerRow], event: Event
     ) -> None:
-        """Write a row for each of these triggers that is still active; those that the event has
-        fired before have one already."""
+        """Write a row for each of these triggers that is still active and was not yet fired by this
+        event."""
         existing = await repository.lock_active(transaction.session, [row.id for row in triggers])
         at = self._clock.now()
         whole = stored_event(event, at)
@@ -114,14 +114,15 @@ class FiringRecorder:
             return
         written = await repository.add_firings(transaction.session, rows)
         waiting = [row["id"] for row in rows if row["id"] in written and row["state"] == "waiting"]
-        transaction.after_commit(call_later(self._fired, waiting))
+        transaction.after_commit(report_firings(self._fired, waiting))
         for row in rows:
             if row["state"] == "stopped" and row["id"] in written:
                 transaction.after_commit(partial(self._stop, row["trigger_id"], row["error"]))
                 log.warning("trigger_loop", trigger=row["trigger_id"], reason=row["error"])
 
     async def _stop(self, trigger_id: str, reason: str) -> None:
-        """In a transaction of its own: the one of the change is at its last statements."""
+        """Stop the trigger in a separate transaction, because that of the change is about to be
+        committed."""
         async with self._database.write() as transaction:
             await self._triggers.stop(transaction, trigger_id, reason)
 
@@ -134,7 +135,7 @@ def new_firing(
     resend_of: str | None = None,
     message_id: str | None = None,
 ) -> dict[str, Any]:
-    """The columns of a firing but its time; `stopped` where it would go on with a loop."""
+    """Return the columns of a firing except its time; `stopped` if it would continue a loop."""
     firing_id = new_id()
     depth = event.causes.count(trigger.id)
     state: FiringState = "stopped" if depth >= DEEPEST_CHAIN else "waiting"
@@ -155,7 +156,7 @@ def new_firing(
 
 
 def chain_after(trigger_id: str, causes: Sequence[str] | None) -> tuple[str, ...]:
-    """The causes of a run that this trigger starts."""
+    """Return the causes of a run that this trigger starts."""
     return (*(causes or ())[-LONGEST_CHAIN:], trigger_id)
 
 
@@ -171,11 +172,11 @@ def _loop(trigger: TriggerRow, event: Event) -> str:
     )
 
 
-def call_later(fired: Fired, firing_ids: Sequence[str]) -> Callable[[], Awaitable[None]]:
-    """What tells of firings once they are committed."""
+def report_firings(fired: Fired, firing_ids: Sequence[str]) -> Callable[[], Awaitable[None]]:
+    """Return a callback that reports firings after they are committed."""
 
-    async def tell() -> None:
+    async def report() -> None:
         if firing_ids:
             fired(firing_ids)
 
-    return tell
+    return report

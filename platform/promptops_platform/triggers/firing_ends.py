@@ -1,4 +1,4 @@
-"""Ends firings with the runs that they have started."""
+"""Ends firings when their runs end."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from promptops_platform.triggers import repository
 
 
 class FiringEnds:
-    """A delivery writes down more about its end by itself, where its plan can still be read."""
+    """A delivery records more about its end itself, if its plan can still be read."""
 
     def __init__(self, runs: RunLog) -> None:
         self._runs = runs
@@ -17,19 +17,19 @@ class FiringEnds:
     def run_ended(
         self, transaction: Transaction, row: RunRow, _steps: Sequence[RunStepRow]
     ) -> None:
-        """A run whose end is about to be committed."""
+        """Handle a run whose end is about to be committed."""
         if row.causes:
             transaction.before_commit(lambda: self._end(transaction, row))
 
     async def _end(self, transaction: Transaction, row: RunRow) -> None:
-        is_well = row.state == "completed"
-        forgotten = {} if self._runs.text_policy.keeps_texts else {"event": None}
+        is_completed = row.state == "completed"
+        cleared = {} if self._runs.text_policy.keeps_texts else {"event": None}
         await repository.end_with_run(
             transaction.session,
             row.id,
             row.retry_of,
-            state="delivered" if is_well else "failed",
-            error="" if is_well else row.error,
+            state="delivered" if is_completed else "failed",
+            error="" if is_completed else row.error,
             ended_at=row.finished_at,
-            **forgotten,
+            **cleared,
         )

@@ -1,4 +1,4 @@
-"""The address of inbound webhooks."""
+"""The route of inbound webhooks."""
 
 from typing import Annotated
 

@@ -1,7 +1,7 @@
 """Inbound webhooks: signed messages that fire a trigger.
 
-An address tells nothing to who has no secret: an unknown one, a wrong or old signature and a
-disabled trigger are all refused in the same words, after the same work.
+The route reveals nothing to callers without a secret: an unknown address, an invalid or expired
+signature and a disabled trigger get the same message, after the same work.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ from promptops_platform.triggers.tables import TriggerRow
 log = structlog.get_logger(__name__)
 
 REFUSED = "no webhook takes this message: check its address, its signature and its time"
-# A message that is older, or from a clock that is ahead by more, is refused.
+# Messages that are older, or newer because of a clock that is ahead, are refused.
 REPLAY_SECONDS = 300
 LONGEST_MESSAGE_ID = 200
 LONGEST_TIME = 12
 
 
 class InboundWebhooks:
-    """Takes messages. `receive` needs no account: the signature is what admits."""
+    """Receives messages. `receive` needs no account: the signature authenticates the sender."""
 
     def __init__(
         self,
@@ -60,9 +60,8 @@ class InboundWebhooks:
         self._clock = clock
 
     async def receive(self, hook: str, headers: Mapping[str, str], body: bytes) -> str:
-        """Fire the trigger of that address; returns the id of the firing, the same one for a
-        message that came before. Raises NotFound, and BadRequest for a signed body that can't be
-        read."""
+        """Fire the trigger of that address; returns the id of the firing, which is the same for a
+        repeated message. Raises NotFound, and BadRequest for a signed body that can't be read."""
         message_id = headers.get(ID_HEADER, "")
         trigger = self._admitted(hook, headers, body)
         if trigger is None:
@@ -73,18 +72,18 @@ class InboundWebhooks:
             await self._recorder.write(transaction, [trigger], event)
             firing = await repository.find_firing(transaction.session, trigger.id, message_id)
         if firing is None:
-            # Disabled or deleted in this moment.
+            # Disabled or deleted in the meantime.
             raise NotFound(REFUSED)
         return firing.id
 
     def _admitted(self, hook: str, headers: Mapping[str, str], body: bytes) -> TriggerRow | None:
-        """The trigger that takes the message."""
+        """Return the trigger that accepts the message."""
         trigger = self._mirror.find_hook(hook)
-        is_signed_well = self._is_signed(trigger, headers, body)
+        is_authentic = self._is_signed(trigger, headers, body)
         is_fresh = self._is_fresh(headers.get(TIME_HEADER, ""))
         message_id = headers.get(ID_HEADER, "")
         is_named = 0 < len(message_id) <= LONGEST_MESSAGE_ID and not UNPRINTABLE.search(message_id)
-        admitted = is_signed_well and is_fresh and is_named
+        admitted = is_authentic and is_fresh and is_named
         return trigger if trigger is not None and admitted and is_active(trigger) else None
 
     def _is_signed(
@@ -92,7 +91,7 @@ class InboundWebhooks:
     ) -> bool:
         secrets, signed = (self._secrets, trigger) if trigger is not None else self._decoy
         try:
-            keys = secrets.take(signed)
+            keys = secrets.valid_secrets(signed)
         except SecretUnreadable as error:
             log.warning("webhook_secret_unreadable", reason=error.sentence)
             keys = (new_secret(),)
@@ -101,7 +100,8 @@ class InboundWebhooks:
 
     @cached_property
     def _decoy(self) -> tuple[TriggerSecrets, TriggerRow]:
-        """In place of a trigger that does not exist, so that one takes as long as the other."""
+        """Return a substitute for a trigger that does not exist, so that the check takes equally
+        long."""
         secrets = TriggerSecrets(SecretKeys(Path(), new_key()), self._clock)
         row = TriggerRow(id="decoy", workspace_id="decoy", previous_until=None)
         secrets.make(row)
@@ -112,12 +112,12 @@ class InboundWebhooks:
 
 
 def _seconds(time: str) -> int:
-    """Seconds since 1970; 0 for what is no number of them."""
+    """Return the seconds since 1970; 0 for an invalid value."""
     return int(time) if time.isascii() and time.isdigit() and len(time) <= LONGEST_TIME else 0
 
 
 def _read(body: bytes) -> Any:
-    """JSON, or else text; raises BadRequest for what is neither."""
+    """Parse JSON or text; raises BadRequest for anything else."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""All triggers in memory: a change that nobody waits for costs nothing."""
+"""Keeps all triggers in memory, so that changes that fire no trigger cost nothing."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ CHANGES = frozenset({ChangeType.TRIGGER_CHANGED, ChangeType.WORKSPACE_DELETED})
 
 
 class TriggerMirror:
-    """A consumer of the change feed. Secrets stay encrypted in it, as they are stored."""
+    """A consumer of the change feed. Secrets remain encrypted in memory."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,21 +42,21 @@ class TriggerMirror:
         return not self._types.isdisjoint(event_types)
 
     def active(self, event_type: str) -> list[TriggerRow]:
-        """The active triggers of that type, of all workspaces."""
+        """Return the active triggers of that type, of all workspaces."""
         return [
             row for (kind, _), rows in self._active.items() if kind == event_type for row in rows
         ]
 
     def matching(self, event: Event) -> list[TriggerRow]:
-        """The active triggers that the event fires."""
+        """Return the active triggers that the event fires."""
         rows = self._active.get((event.type, event.workspace_id), ())
         return [row for row in rows if matches(row.condition, event)]
 
     def find_hook(self, hook: str) -> TriggerRow | None:
-        """The trigger whose address ends with this, an inactive one as well."""
+        """Return the trigger whose address ends with this, even if it is inactive."""
         return self._hooks.get(hook)
 
 
 def is_active(row: TriggerRow) -> bool:
-    """Whether events fire it."""
+    """Whether events fire the trigger."""
     return row.enabled and row.stopped_because is None

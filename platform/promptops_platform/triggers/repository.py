@@ -1,4 +1,4 @@
-"""SQL of triggers and of what has fired them."""
+"""SQL of triggers and firings."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -19,12 +19,12 @@ FIRINGS_SORTED_BY = {"created_at": FiringRow.created_at}
 
 
 async def all_triggers(session: AsyncSession) -> list[TriggerRow]:
-    """The triggers of all workspaces."""
+    """Return the triggers of all workspaces."""
     return list(await session.scalars(select(TriggerRow).order_by(TriggerRow.id)))
 
 
 async def get(session: AsyncSession, trigger_id: str, *, lock: bool = False) -> TriggerRow | None:
-    """A trigger by id; `lock` holds off other writers of the row until the commit."""
+    """Return a trigger by id; `lock` blocks other writers of the row until the commit."""
     return await session.get(TriggerRow, trigger_id, with_for_update=lock)
 
 
@@ -35,8 +35,8 @@ async def search(
     text: str | None,
     part: Part = WHOLE,
 ) -> tuple[list[TriggerRow], int]:
-    """Triggers of these workspaces, None for all, with `text` in their key, and how many there
-    are; by default by key."""
+    """Return triggers of these workspaces (None for all) with `text` in their key, and the total;
+    sorted by key by default."""
     query = select(TriggerRow)
     if readable is not None:
         query = query.where(TriggerRow.workspace_id.in_(readable))
@@ -49,7 +49,7 @@ async def search(
 
 
 async def count(session: AsyncSession, workspace_id: str) -> int:
-    """How many triggers a workspace has."""
+    """Return how many triggers a workspace has."""
     query = select(func.count()).where(TriggerRow.workspace_id == workspace_id)
     return await session.scalar(query.select_from(TriggerRow)) or 0
 
@@ -71,7 +71,7 @@ async def remove(session: AsyncSession, trigger_id: str) -> None:
 
 
 async def sealed(session: AsyncSession) -> list[TriggerRow]:
-    """The triggers that have a secret, locked until the commit."""
+    """Return the triggers that have a secret, locked until the commit."""
     query = select(TriggerRow).where(TriggerRow.sealed_secret.is_not(None))
     return list(await session.scalars(query.order_by(TriggerRow.id).with_for_update()))
 
@@ -83,7 +83,7 @@ async def any_secret(session: AsyncSession) -> bool:
 
 
 async def lock_active(session: AsyncSession, trigger_ids: Collection[str]) -> set[str]:
-    """Those of these triggers that exist and are active, kept from being deleted before the
+    """Return those of these triggers that exist and are active, protected from deletion until the
     commit."""
     query = select(TriggerRow.id).where(
         TriggerRow.id.in_(trigger_ids),
@@ -94,15 +94,16 @@ async def lock_active(session: AsyncSession, trigger_ids: Collection[str]) -> se
 
 
 async def add_firings(session: AsyncSession, firings: Sequence[dict[str, Any]]) -> set[str]:
-    """Write firings, but for those of an event that has fired the trigger already; returns the ids
-    of those that were written."""
+    """Write firings, except for events that have already fired the trigger; returns the ids of
+    those that were written."""
     table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = table.insert(FiringRow).on_conflict_do_nothing().returning(FiringRow.id)
     return set((await session.execute(statement, list(firings))).scalars())
 
 
 async def last_fired(session: AsyncSession, trigger_ids: Collection[str]) -> dict[str, datetime]:
-    """When each of these triggers was fired last; those that never were are left out."""
+    """Return when each of these triggers was last fired; triggers that were never fired are left
+    out."""
     query = (
         select(FiringRow.trigger_id, func.max(FiringRow.created_at))
         .where(FiringRow.trigger_id.in_(trigger_ids))
@@ -112,7 +113,7 @@ async def last_fired(session: AsyncSession, trigger_ids: Collection[str]) -> dic
 
 
 async def find_firing(session: AsyncSession, trigger_id: str, event_id: str) -> FiringRow | None:
-    """What an event has made of a trigger."""
+    """Return the firing of a trigger by an event."""
     query = select(FiringRow).where(
         FiringRow.trigger_id == trigger_id, FiringRow.event_id == event_id
     )
@@ -122,14 +123,14 @@ async def find_firing(session: AsyncSession, trigger_id: str, event_id: str) -> 
 async def get_firing(
     session: AsyncSession, firing_id: str, *, lock: bool = False
 ) -> FiringRow | None:
-    """A firing by id."""
+    """Return a firing by id."""
     return await session.get(FiringRow, firing_id, with_for_update=lock)
 
 
 async def firings(
     session: AsyncSession, trigger_id: str, state: str | None, part: Part
 ) -> tuple[list[FiringRow], int]:
-    """What has fired a trigger, by default the newest first, and how many there are."""
+    """Return the firings of a trigger, newest first by default, and the total."""
     query = select(FiringRow).where(FiringRow.trigger_id == trigger_id)
     if state is not None:
         query = query.where(FiringRow.state == state)
@@ -138,11 +139,11 @@ async def firings(
     return [row for (row,) in rows], total
 
 
-async def untold(
+async def unsent(
     session: AsyncSession, now: datetime, pauses: Sequence[timedelta], *, limit: int
 ) -> list[tuple[FiringRow, TriggerRow]]:
-    """Firings that wait and of which Prefect is to be told: never told ones first. The n-th
-    telling is repeated after `pauses[n - 1]`, later ones after the last pause."""
+    """Return waiting firings that Prefect has to be notified of: first those that were never sent.
+    The n-th notification is repeated after `pauses[n - 1]`, later ones after the last pause."""
     last = len(pauses)
     repeated = (
         and_(
@@ -164,8 +165,8 @@ async def untold(
     return [(firing, trigger) for firing, trigger in (await session.execute(query)).all()]
 
 
-async def mark_told(session: AsyncSession, firing_ids: Collection[str], at: datetime) -> None:
-    """Note that Prefect was told of these."""
+async def mark_sent(session: AsyncSession, firing_ids: Collection[str], at: datetime) -> None:
+    """Record that Prefect was notified of these firings."""
     await session.execute(
         update(FiringRow)
         .where(FiringRow.id.in_(firing_ids))
@@ -175,7 +176,7 @@ async def mark_told(session: AsyncSession, firing_ids: Collection[str], at: date
 
 
 async def claim(session: AsyncSession, firing_id: str, **values: Any) -> bool:
-    """End the waiting of a firing; False where that was done before."""
+    """Mark a waiting firing as started; False if it already was."""
     claimed = await session.execute(
         update(FiringRow)
         .where(FiringRow.id == firing_id, FiringRow.state == "waiting")
@@ -189,7 +190,8 @@ async def claim(session: AsyncSession, firing_id: str, **values: Any) -> bool:
 async def end_with_run(
     session: AsyncSession, run_id: str, retried: str | None, **values: Any
 ) -> None:
-    """End the firing that has started the run, or the one before that failed and was `retried`."""
+    """End the firing that has started the run, or that started the failed run which was
+    `retried`."""
     started = and_(FiringRow.run_id == run_id, FiringRow.state == "started")
     failed = and_(FiringRow.run_id == retried, FiringRow.state == "failed")
     await session.execute(
@@ -201,7 +203,7 @@ async def end_with_run(
 
 
 async def end_waiting(session: AsyncSession, trigger_id: str, **values: Any) -> None:
-    """End all firings of a trigger that wait."""
+    """End all waiting firings of a trigger."""
     await session.execute(
         update(FiringRow)
         .where(FiringRow.trigger_id == trigger_id, FiringRow.state == "waiting")
@@ -211,7 +213,7 @@ async def end_waiting(session: AsyncSession, trigger_id: str, **values: Any) -> 
 
 
 async def prune(session: AsyncSession, before: datetime, limit: int) -> int:
-    """Delete some firings that are older and do not wait; returns how many."""
+    """Delete some older firings that do not wait; returns how many."""
     old = (
         select(FiringRow.id)
         .where(FiringRow.created_at < before, FiringRow.state != "waiting")

@@ -1,4 +1,4 @@
-"""Fires a trigger once more with an event of before."""
+"""Fires a trigger again with an earlier event."""
 
 import json
 
@@ -10,13 +10,13 @@ from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.triggers import repository
 from promptops_platform.triggers.events import Event
-from promptops_platform.triggers.firing import Fired, call_later, new_firing
+from promptops_platform.triggers.firing import Fired, new_firing, report_firings
 from promptops_platform.triggers.service import TriggerService
 from promptops_platform.triggers.tables import FiringRow
 
 
 class Resending:
-    """A person asks for it, so it is no link of a chain of triggers."""
+    """Resends on request of a person, so the firing is not part of a chain of triggers."""
 
     def __init__(self, *, triggers: TriggerService, clock: Clock, fired: Fired) -> None:
         self._triggers = triggers
@@ -26,8 +26,8 @@ class Resending:
     async def resend(
         self, transaction: Transaction, trigger_id: str, firing_id: str, *, actor: Actor
     ) -> FiringRow:
-        """Another firing; raises NotFound, and Conflict for an event that is no longer kept or
-        that still waits."""
+        """Return the new firing; raises NotFound, and Conflict for an event that is no longer
+        stored or that still waits."""
         trigger = await self._triggers.get(
             transaction, trigger_id, actor=actor, permission=Permission.TRIGGERS_WRITE
         )
@@ -52,5 +52,5 @@ class Resending:
         row = FiringRow(**fields, created_at=self._clock.now(), attempts=None)
         transaction.session.add(row)
         self._triggers.record_resend(transaction, trigger, old, actor=actor)
-        transaction.after_commit(call_later(self._fired, [row.id]))
+        transaction.after_commit(report_firings(self._fired, [row.id]))
         return row

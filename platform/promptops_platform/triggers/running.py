@@ -1,4 +1,4 @@
-"""Starts the run of a workflow or an agent that a trigger is for."""
+"""Starts a trigger's run of a workflow or an agent."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from promptops_platform.triggers.templates import EventTemplates
 
 
 class TriggeredRuns:
-    """The run executes the flow run that Prefect has made for the event."""
+    """The run is executed by the flow run that Prefect has created for the event."""
 
     def __init__(self, *, templates: EventTemplates, targets: RunTargets) -> None:
         self._templates = templates
@@ -29,8 +29,8 @@ class TriggeredRuns:
         due: DueRun,
         also: Also,
     ) -> None:
-        """Record the run; it begins when its turn comes. Raises UnusableEvent, NotFound for a
-        definition that is gone, BadRequest for one that can't run, and TooManyRequests."""
+        """Record the run; it starts when its turn comes. Raises UnusableEvent, NotFound for a
+        deleted definition, BadRequest for one that can't run, and TooManyRequests."""
         action = trigger.action
         variables = await self._templates.fill(action.get("variables", {}), event)
         causes = chain_after(trigger.id, firing.causes)
@@ -46,6 +46,6 @@ class TriggeredRuns:
 
 
 def actor_of_trigger(trigger: TriggerRow) -> Actor:
-    """In whose name its runs are made: it may run what its workspace has, and nothing else."""
+    """Return the actor of its runs: it may run what its workspace has, and nothing else."""
     name = f"trigger {trigger.key}"
     return Actor(name, Role.VIEWER, workspace_id=trigger.workspace_id)

@@ -1,4 +1,4 @@
-"""Triggers on the wire."""
+"""Requests and responses of triggers."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -34,7 +34,7 @@ from promptops_platform.triggers.states import FiringState
 
 LONGEST_PATTERN = 200
 LONGEST_URL = 2000
-# A secret that was replaced counts for so long.
+# A replaced secret stays valid for this time.
 DEFAULT_OVERLAP_SECONDS, LONGEST_OVERLAP_SECONDS = 86_400, 30 * 86_400
 DEFAULT_BEHIND_SECONDS, DEFAULT_FAILURES = 30, 3
 
@@ -48,7 +48,8 @@ Pattern = Annotated[
 def _one_tag(pattern: str) -> str:
     if "," in pattern:
         raise ValueError(
-            f"{pattern!r} is several tags; send one tag, and make a trigger for each other one"
+            f"{pattern!r} contains several tags; send one tag, and create a trigger for each of "
+            "the others"
         )
     if not tags_in(pattern):
         raise ValueError("is blank; send a tag, or leave the filter out")
@@ -95,7 +96,7 @@ class OnRun(BaseModel):
 
 
 class OnApproval(BaseModel):
-    """A run begins to wait for an approval, or a reminder is due."""
+    """A run starts to wait for an approval, or a reminder is due."""
 
     model_config = ConfigDict(
         extra=FORBID,
@@ -152,7 +153,7 @@ KINDS: dict[str, str] = {
 
 
 def _kind(value: Any) -> str:
-    """By what an error says which form was meant."""
+    """Return the discriminator, so that errors name the form that was meant."""
     if isinstance(value, BaseModel):
         value = value.model_dump()
     if not isinstance(value, dict):
@@ -175,8 +176,8 @@ Condition = Annotated[
 
 
 class RunAction(BaseModel):
-    """What is run: a workflow or an agent, of a version, of what an environment serves, or the
-    working copy. Variables may hold `{{event.key}}`, JMESPath over the event."""
+    """The workflow or agent to run: a version, what an environment serves, or the working copy.
+    Variables may contain `{{event.key}}`, JMESPath over the event."""
 
     model_config = ConfigDict(
         extra=FORBID,
@@ -207,8 +208,8 @@ class DeliverAction(BaseModel):
 
 
 class TriggerUpdate(BaseModel):
-    """An edit. Fields that are absent or null keep their value. With `if_revision` it is refused
-    if somebody else has changed the trigger since."""
+    """An edit. Fields that are absent or null keep their value. With `if_revision` the edit is
+    refused if somebody else has changed the trigger since."""
 
     model_config = example(enabled=False, if_revision=3)
 
@@ -223,8 +224,8 @@ class TriggerUpdate(BaseModel):
 
 
 class TriggerCreate(BaseModel):
-    """A new trigger, which runs something or delivers a webhook. `workspace` takes an id or a slug,
-    and so does `workspace_id`."""
+    """A new trigger, which runs something or delivers a webhook. `workspace` and `workspace_id`
+    accept an id or a slug."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -293,7 +294,7 @@ class Trigger(Resource):
     url: str | None = None
     secret: str | None = None
     previous_secret_until: datetime | None = Field(
-        default=None, description="Until when the secret before the last rotation is valid."
+        default=None, description="Until when the previous secret is valid."
     )
     deployment_url: str | None = Field(
         default=None, description="Where Prefect shows what the trigger runs."

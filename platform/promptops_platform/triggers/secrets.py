@@ -1,4 +1,5 @@
-"""The secrets that sign webhooks: encrypted, bound to their triggers, rotated with an overlap."""
+"""The webhook secrets of triggers: encrypted, bound to their triggers, and rotated with an
+overlap."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,37 +15,37 @@ from promptops_platform.triggers.tables import TriggerRow
 
 @dataclass(frozen=True, slots=True)
 class ResealedSecrets:
-    """How many triggers' secrets were encrypted anew, and the keys of those that could not be
-    read and were disabled."""
+    """The number of triggers whose secrets were encrypted again, and the keys of triggers that were
+    disabled because their secret was unreadable."""
 
     renewed: int
     unreadable: tuple[str, ...]
 
 
 class TriggerSecrets:
-    """Makes secrets and gives them out."""
+    """Creates and decrypts secrets."""
 
     def __init__(self, keys: SecretKeys, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
 
     def make(self, row: TriggerRow) -> str:
-        """Give the trigger its first secret, and return it."""
+        """Create the first secret of a trigger, and return it."""
         secret = new_secret()
         row.sealed_secret = self._keys.sealer.seal(secret, _place(row))
         row.sealed_previous = row.previous_until = None
         return secret
 
     def rotate(self, row: TriggerRow, overlap: timedelta) -> str:
-        """Replace the secret, which counts beside the new one for a while; returns the new one."""
+        """Replace the secret, and return the new one; both are valid for a while."""
         previous = row.sealed_secret
         secret = self.make(row)
         if overlap > timedelta(0):
             row.sealed_previous, row.previous_until = previous, self._clock.now() + overlap
         return secret
 
-    def take(self, row: TriggerRow) -> tuple[str, ...]:
-        """The secrets that count now, the newest first; raises SecretUnreadable."""
+    def valid_secrets(self, row: TriggerRow) -> tuple[str, ...]:
+        """Return the valid secrets, newest first; raises SecretUnreadable."""
         sealed = [row.sealed_secret]
         if row.previous_until is not None and self._clock.now() < row.previous_until:
             sealed.append(row.sealed_previous)
@@ -58,7 +59,7 @@ class TriggerSecrets:
             ) from error
 
     async def check(self, transaction: Transaction) -> None:
-        """Raises StartRefused where the secret key is missing and secrets need it."""
+        """Raises StartRefused if the secret key is missing and stored secrets need it."""
         missing = self._keys.missing
         if missing is not None and await repository.any_secret(transaction.session):
             raise StartRefused(
@@ -69,8 +70,9 @@ class TriggerSecrets:
             )
 
     async def reseal(self, transaction: Transaction, *, forget: bool) -> ResealedSecrets:
-        """Encrypt all secrets anew, with the first secret key. Raises SecretUnreadable for one that
-        can't be read, unless `forget` says to disable its trigger, which then has another one."""
+        """Encrypt all secrets again with the first secret key. Raises SecretUnreadable for a secret
+        that can't be read, unless `forget` is set: then its trigger gets a new secret and is
+        disabled."""
         rows = await repository.sealed(transaction.session)
         unreadable: list[str] = []
         for row in rows:
@@ -83,7 +85,7 @@ class TriggerSecrets:
             raise SecretUnreadable(
                 f"nothing was changed: the secrets of these triggers can't be read: "
                 f"{', '.join(unreadable)}; give their secret key in PROMPTOPS_SECRET_KEY as well, "
-                "or say --forget-unreadable"
+                "or pass --forget-unreadable"
             )
         return ResealedSecrets(len(rows) - len(unreadable), tuple(unreadable))
 
@@ -99,10 +101,10 @@ class TriggerSecrets:
 
 
 def _place(row: TriggerRow) -> str:
-    """Where the secret belongs."""
+    """Return the place that the secret is bound to."""
     return "\n".join(("trigger", row.workspace_id, row.id))
 
 
 def until(row: TriggerRow, now: datetime) -> datetime | None:
-    """Until when the secret before the last rotation counts; None where it does not."""
+    """Return until when the previous secret is valid; None if it isn't."""
     return row.previous_until if row.previous_until and row.previous_until > now else None

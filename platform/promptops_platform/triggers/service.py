@@ -1,4 +1,4 @@
-"""Triggers: stored, edited, stopped and listed."""
+"""The service of triggers: create, edit, stop and list."""
 
 import secrets as random_secrets
 from collections.abc import Mapping
@@ -26,22 +26,22 @@ from promptops_platform.triggers.states import FiringState
 from promptops_platform.triggers.tables import FiringRow, TriggerRow
 from promptops_platform.triggers.targets import TriggerTargets
 
-# Nobody guesses it: 256 bits.
+# 256 bits can't be guessed.
 HOOK_BYTES = 32
-# Of its deployments in Prefect.
+# The kind of its deployments in Prefect.
 KIND = "trigger"
 DISABLED = "the trigger was disabled before its run started"
 
 
 class ShownTrigger(NamedTuple):
-    """A trigger, and its secret where that was made just now."""
+    """A trigger, and its secret if it was just created."""
 
     row: TriggerRow
     secret: str | None = None
 
 
 class TriggerService:
-    """Keeps triggers. Each change is audited, without secrets, and recorded in the feed."""
+    """Manages triggers. Each change is audited, without secrets, and recorded in the feed."""
 
     def __init__(
         self,
@@ -71,8 +71,8 @@ class TriggerService:
         *,
         actor: Actor,
     ) -> tuple[list[TriggerRow], int]:
-        """Triggers of the workspaces that exist for the caller, by default by key, and how many
-        there are."""
+        """Return triggers of the workspaces that the caller can see, sorted by key by default, and
+        the total."""
         readable = self._grants.readable(actor)
         return await repository.search(transaction.session, readable, workspace_id, text, part)
 
@@ -85,7 +85,7 @@ class TriggerService:
         permission: Permission = Permission.TRIGGERS_READ,
         lock: bool = False,
     ) -> TriggerRow:
-        """A trigger; raises Forbidden, and NotFound also where it doesn't exist for the caller."""
+        """Return a trigger; raises Forbidden, and NotFound also if the caller can't see it."""
         row = await repository.get(transaction.session, trigger_id, lock=lock)
         if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"trigger {trigger_id!r} not found; GET /api/triggers lists them")
@@ -93,13 +93,13 @@ class TriggerService:
         return row
 
     def may_write(self, row: TriggerRow, *, actor: Actor) -> bool:
-        """Whether the caller may change the trigger, and see its addresses."""
+        """Whether the caller may change the trigger and see its addresses."""
         return self._grants.has(actor, Permission.TRIGGERS_WRITE, row.workspace_id)
 
     async def last_fired(
         self, transaction: Transaction, rows: list[TriggerRow]
     ) -> Mapping[str, Any]:
-        """When each of these was fired last, by id."""
+        """Return when each of these was last fired, by id."""
         return await repository.last_fired(transaction.session, [row.id for row in rows])
 
     async def create(
@@ -113,8 +113,8 @@ class TriggerService:
         condition: dict[str, Any],
         action: dict[str, Any],
     ) -> ShownTrigger:
-        """Store a trigger; raises BadRequest for an unknown definition, a template that can't be
-        read and an address that is not allowed, Conflict for a taken key."""
+        """Store a trigger; raises BadRequest for an unknown definition, an invalid template or a
+        forbidden address, Conflict for a taken key."""
         self._grants.require(actor, Permission.TRIGGERS_WRITE, workspace_id)
         await self._targets.check(transaction, workspace_id, action, actor=actor)
         now = self._clock.now()
@@ -136,7 +136,7 @@ class TriggerService:
             created_at=now,
             updated_at=now,
         )
-        secret = self._equip(row)
+        secret = self._add_credentials(row)
         transaction.session.add(row)
         await _flush(transaction, row)
         self._recorded(transaction, row, actor, "create", f"made trigger {key}", after=shown(row))
@@ -151,9 +151,9 @@ class TriggerService:
         actor: Actor,
         seen: frozenset[int] | None = None,
     ) -> ShownTrigger:
-        """Edit a trigger: `fields` are those to change, named as the row's. To enable one starts it
-        again where it was stopped. Raises as `create` does, NotFound, and EditedMeanwhile where it
-        is at none of the revisions that were `seen`."""
+        """Edit a trigger: `fields` are the columns to change. Enabling a stopped trigger restarts
+        it. Raises what `create` raises, NotFound, and EditedMeanwhile if its revision is not one of
+        `seen`."""
         row = await self._writable(transaction, trigger_id, actor)
         require_newest(row, seen, current(row), mine=_sent(fields))
         before = shown(row)
@@ -166,7 +166,7 @@ class TriggerService:
         elif fields.get("enabled") is False:
             await self._give_up_waiting(transaction, row)
         self._revised(row, actor)
-        secret = self._equip(row)
+        secret = self._add_credentials(row)
         await _flush(transaction, row)
         summary = f"changed trigger {row.key}"
         self._recorded(transaction, row, actor, "update", summary, before, shown(row))
@@ -175,8 +175,8 @@ class TriggerService:
     async def rotate_secret(
         self, transaction: Transaction, trigger_id: str, overlap: timedelta, *, actor: Actor
     ) -> ShownTrigger:
-        """Give a trigger another secret, beside which the old one counts for a while; raises
-        BadRequest for a trigger that signs nothing."""
+        """Create another secret; the old one stays valid for `overlap`. Raises BadRequest for a
+        trigger without webhooks."""
         row = await self._writable(transaction, trigger_id, actor)
         if row.sealed_secret is None:
             raise BadRequest(
@@ -196,7 +196,7 @@ class TriggerService:
         actor: Actor,
         seen: frozenset[int] | None = None,
     ) -> None:
-        """Delete a trigger with what has fired it; raises as `update`."""
+        """Delete a trigger with its firings; raises what `update` raises."""
         row = await self._writable(transaction, trigger_id, actor)
         require_newest(row, seen, current(row))
         await repository.remove(transaction.session, row.id)
@@ -204,7 +204,8 @@ class TriggerService:
         self._recorded(transaction, row, actor, "delete", summary, before=shown(row))
 
     async def stop(self, transaction: Transaction, trigger_id: str, reason: str) -> None:
-        """Stop a trigger by itself, and say why; one that is stopped or gone stays as it is."""
+        """Stop a trigger automatically, with a reason; a stopped or deleted trigger stays
+        unchanged."""
         row = await repository.get(transaction.session, trigger_id, lock=True)
         if row is None or row.stopped_because is not None:
             return
@@ -215,8 +216,8 @@ class TriggerService:
         self._recorded(transaction, row, SYSTEM, "stop", summary, before, shown(row))
 
     async def enable(self, transaction: Transaction, trigger_id: str, enabled: bool) -> None:
-        """Enable or disable a trigger because somebody did so in Prefect; nothing for one that is
-        gone or is so already."""
+        """Enable or disable a trigger because somebody did so in Prefect; does nothing if the
+        trigger is deleted or already in that state."""
         row = await repository.get(transaction.session, trigger_id, lock=True)
         if row is None or row.enabled == enabled:
             return
@@ -231,7 +232,7 @@ class TriggerService:
     async def give_up(
         self, transaction: Transaction, firing: FiringRow, state: FiringState, reason: str
     ) -> None:
-        """End a firing that waits, without a run."""
+        """End a waiting firing without a run."""
         at = self._clock.now()
         await repository.claim(
             transaction.session, firing.id, state=state, error=reason, ended_at=at
@@ -251,28 +252,28 @@ class TriggerService:
         *,
         actor: Actor,
     ) -> tuple[list[FiringRow], int]:
-        """What has fired a trigger, by default the newest first, and how many there are."""
+        """Return the firings of a trigger, newest first by default, and the total."""
         row = await self.get(transaction, trigger_id, actor=actor)
         return await repository.firings(transaction.session, row.id, state, part)
 
     def record_resend(
         self, transaction: Transaction, row: TriggerRow, firing: FiringRow, *, actor: Actor
     ) -> None:
-        """Enter into the audit trail that somebody fires a trigger again."""
+        """Record in the audit trail that somebody fires a trigger again."""
         summary = f"fired trigger {row.key} again with {firing.event_type} {firing.event_id}"
         self._audited(transaction, row, actor, "resend", summary)
 
     async def reseal(
         self, transaction: Transaction, *, forget: bool
     ) -> tuple[int, tuple[str, ...]]:
-        """Encrypt all secrets anew; see `TriggerSecrets.reseal`."""
+        """Encrypt all secrets again; see `TriggerSecrets.reseal`."""
         resealed = await self._secrets.reseal(transaction, forget=forget)
         if resealed.renewed or resealed.unreadable:
             self._changes.record(transaction, Change(ChangeType.TRIGGER_CHANGED, "*"))
         return resealed.renewed, resealed.unreadable
 
-    def _equip(self, row: TriggerRow) -> str | None:
-        """Give the trigger the address and the secret that it needs; returns a new secret."""
+    def _add_credentials(self, row: TriggerRow) -> str | None:
+        """Create the address and the secret that the trigger needs; returns a new secret."""
         receives, delivers = bool(row.condition.get("webhook")), "url" in row.action
         if not receives:
             row.hook = None
@@ -334,7 +335,7 @@ class TriggerService:
 
 
 def shown(row: TriggerRow) -> dict[str, Any]:
-    """What the audit trail keeps: nothing of secrets and of the paths of addresses."""
+    """Return the fields for the audit trail, without secrets and without the paths of addresses."""
     return {
         "key": row.key,
         "enabled": row.enabled,
@@ -345,7 +346,7 @@ def shown(row: TriggerRow) -> dict[str, Any]:
 
 
 def current(row: TriggerRow) -> dict[str, Any]:
-    """The trigger for somebody who has seen an older one and may change it."""
+    """Return the current state for an editor who has seen an older one."""
     return {
         "id": row.id,
         **shown(row),
@@ -357,7 +358,7 @@ def current(row: TriggerRow) -> dict[str, Any]:
 
 
 def _sent(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns to change, as the API names them."""
+    """Return the columns to change by their names in the API."""
     names = {"condition": "on"}
     if "action" in fields:
         names["action"] = "deliver" if "url" in fields["action"] else "run"
@@ -365,7 +366,7 @@ def _sent(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def action_fields(row: TriggerRow, *, whole_url: bool) -> dict[str, Any]:
-    """`run` and `deliver`, one of which is null."""
+    """Return `run` and `deliver`, one of which is null."""
     if "url" not in row.action:
         return {"run": row.action, "deliver": None}
     url = row.action["url"]
@@ -373,7 +374,7 @@ def action_fields(row: TriggerRow, *, whole_url: bool) -> dict[str, Any]:
 
 
 def bare_address(url: str) -> str:
-    """An address without its path, which may be a secret."""
+    """Return an address without its path, which may contain a secret."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}/…"
 

@@ -5,13 +5,13 @@ from typing import Literal, get_args
 FiringState = Literal[
     # It has no run yet.
     "waiting",
-    # It has one, which has not ended.
+    # Its run is in progress.
     "started",
-    # It made a run that ended well, or a delivery that the receiver took.
+    # Its run completed, or the receiver accepted its delivery.
     "delivered",
-    # The run failed or was cancelled, or none could be made.
+    # Its run failed, was cancelled, or could not be created.
     "failed",
-    # It would have gone on with a loop.
+    # It would have continued a loop.
     "stopped",
 ]
 FIRING_STATES: tuple[FiringState, ...] = get_args(FiringState)

@@ -1,4 +1,4 @@
-"""Triggers, and what has fired them."""
+"""Tables of triggers and firings."""
 
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,8 @@ from promptops_platform.db.types import UtcDateTime
 
 
 class TriggerRow(Table):
-    """What starts a run or a delivery. `condition` and `action` are as in the API, `on` and `run`
-    or `deliver`."""
+    """What starts a run or a delivery. `condition` and `action` are stored in the form of the API:
+    `on`, and `run` or `deliver`."""
 
     __tablename__ = "triggers"
     __table_args__ = (UniqueConstraint("workspace_id", "key"), UniqueConstraint("hook"))
@@ -23,16 +23,16 @@ class TriggerRow(Table):
     enabled: Mapped[bool]
     condition: Mapped[dict[str, Any]] = mapped_column(JSON)
     action: Mapped[dict[str, Any]] = mapped_column(JSON)
-    # Why it was stopped by itself; null while it was not.
+    # Why the platform stopped it; null if it did not.
     stopped_because: Mapped[str | None] = mapped_column(Text)
     # The last part of an inbound webhook's address.
     hook: Mapped[str | None] = mapped_column(String(64))
-    # Signs what comes in or goes out; encrypted, for this row alone.
+    # Signs or verifies messages; encrypted, for this row only.
     sealed_secret: Mapped[str | None] = mapped_column(Text)
-    # The one before, which counts until that time.
+    # The previous secret, which is valid until that time.
     sealed_previous: Mapped[str | None] = mapped_column(Text)
     previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # Counts edits, for editors who say which one they have seen.
+    # Counts edits, for optimistic locking.
     revision: Mapped[int]
     created_by: Mapped[str] = mapped_column(String(200))
     updated_by: Mapped[str] = mapped_column(String(200))
@@ -41,11 +41,11 @@ class TriggerRow(Table):
 
 
 class FiringRow(Table):
-    """One event that fired a trigger, written with what it tells of. `state` is one of
+    """One event that fired a trigger, written in the transaction of the event. `state` is one of
     `triggers.states`.
 
-    `message_id` is what a receiver knows a delivery by: the same when it is sent again, by another
-    firing that is a `resend_of` this one.
+    `message_id` identifies a delivery for the receiver: it is the same if the delivery is sent
+    again by another firing, which is a `resend_of` this one.
     """
 
     __tablename__ = "trigger_firings"
@@ -67,19 +67,20 @@ class FiringRow(Table):
     workspace_id: Mapped[str] = mapped_column(Id)
     event_id: Mapped[str] = mapped_column(String(200))
     event_type: Mapped[str] = mapped_column(String(32))
-    # JSON in ASCII, which holds any text; null once it is no longer needed and may not be kept.
+    # JSON in ASCII, which represents any text; null once it is no longer needed and may not be
+    # stored.
     event: Mapped[str | None] = mapped_column(Text)
     message_id: Mapped[str] = mapped_column(String(64))
     resend_of: Mapped[str | None] = mapped_column(Id)
     # Ids of the triggers that led to the event, the first cause first.
     causes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(String(16))
-    # How many times Prefect was told, and when it was last.
+    # How many times Prefect was notified, and when last.
     tellings: Mapped[int] = mapped_column(default=0)
     told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     run_id: Mapped[str | None] = mapped_column(Id)
     error: Mapped[str] = mapped_column(Text, default="")
-    # Of a delivery: `{"number", "error"}` of each attempt, and what the receiver answered.
+    # For deliveries: `{"number", "error"}` of each failed attempt, and the receiver's response.
     attempts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     answer_status: Mapped[int | None]
     answer: Mapped[str | None] = mapped_column(Text)

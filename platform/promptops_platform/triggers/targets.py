@@ -1,4 +1,4 @@
-"""What a trigger runs or delivers to: checked when it is saved."""
+"""Checks what a trigger runs or delivers to, when it is saved."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +19,7 @@ from promptops_providers.transport.address_policy import AddressPolicy, Forbidde
 
 
 class TriggerTargets:
-    """Webhooks go where HTTP tools may."""
+    """Webhooks may use the same hosts as HTTP tools."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class TriggerTargets:
         *,
         actor: Actor,
     ) -> None:
-        """Raises BadRequest for an unknown definition, a template that can't be read, variables
-        that its input schema or its prompt's placeholders refuse and an address that is not
-        allowed, Forbidden for a definition that the caller may not run."""
+        """Raises BadRequest for an unknown definition, an invalid template, variables that don't
+        match the input schema or the prompt's placeholders, and a forbidden address; Forbidden for
+        a definition that the caller may not run."""
         if "url" in action:
             try:
                 self._addresses.check_url(action["url"])
@@ -73,7 +73,7 @@ class TriggerTargets:
         variables = dict(action["variables"])
         unknown = with_expressions(variables)
         version, env = action.get("version"), action.get("env")
-        # What is to be published or served later is checked when the trigger fires.
+        # A version that will be published or served later is checked when the trigger fires.
         with suppress(NotFound):
             if isinstance(draft, WorkflowRow):
                 inputs = WorkflowInputs(variables, version=version, env=env)
@@ -88,6 +88,6 @@ class TriggerTargets:
 
 
 def definition_of(action: Mapping[str, Any]) -> tuple[TargetKind, str]:
-    """Noun and key of what an action runs."""
+    """Return noun and key of the definition that an action runs."""
     noun: TargetKind = "workflow" if action.get("workflow") else "agent"
     return noun, str(action[noun])

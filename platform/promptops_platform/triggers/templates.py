@@ -1,8 +1,8 @@
-"""Variables of a triggered run, filled from its event: `{{event.key}}`, where what is between the
+"""Variables of a triggered run, filled from its event: `{{event.key}}`, where the text between the
 braces is JMESPath (https://jmespath.org/specification.html).
 
-Plain paths are read here. Anything else is evaluated in a process of its own, since an expression
-of a few hundred characters may ask for any amount of memory.
+Plain paths are evaluated here. Other expressions are evaluated in a separate process, because a few
+hundred characters may take any amount of memory.
 """
 
 import re
@@ -26,15 +26,15 @@ Evaluate = Callable[[str], Awaitable[Any]]
 
 
 class UnusableEvent(Exception):
-    """The variables can't be made from this event; one sentence."""
+    """The variables can't be filled from this event; the message is one sentence."""
 
 
 def check_variables(variables: Mapping[str, Any]) -> None:
-    """Raises BadRequest for a template that can't be read."""
+    """Raises BadRequest for an invalid template."""
     expressions = list(_expressions(variables))
     if len(expressions) > MOST_EXPRESSIONS:
         raise BadRequest(
-            f"variables: there are {len(expressions)} expressions, at most {MOST_EXPRESSIONS} are "
+            f"variables: {len(expressions)} expressions were sent, at most {MOST_EXPRESSIONS} are "
             "allowed; pass {{event}} as a whole and take it apart in the workflow"
         )
     for expression in expressions:
@@ -53,23 +53,23 @@ def check_variables(variables: Mapping[str, Any]) -> None:
 
 
 def with_expressions(variables: Mapping[str, Any]) -> set[str]:
-    """The names of the variables whose values the event decides."""
+    """Return the names of the variables whose values depend on the event."""
     return {name for name, value in variables.items() if any(_expressions(value))}
 
 
 class EventTemplates:
-    """Fills variables; its processes start when the first expression needs one."""
+    """Fills variables; its processes start when an expression first needs one."""
 
     def __init__(self) -> None:
         self._workers = BudgetedWorkers(WORKER, count=1)
 
     async def aclose(self) -> None:
-        """End the processes."""
+        """Stop the processes."""
         await self._workers.__aexit__()
 
     async def fill(self, variables: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
-        """The variables of a run; raises UnusableEvent. A text that is one expression becomes its
-        value, of whatever type."""
+        """Return the variables of a run; raises UnusableEvent. A text that is a single expression
+        becomes the expression's value, of any type."""
 
         async def evaluate(expression: str) -> Any:
             if _PATH.fullmatch(expression):
@@ -132,7 +132,7 @@ def _expressions(value: Any) -> Iterator[str]:
 
 
 def _whole(text: str) -> str | None:
-    """The expression that the text is; None where it has text around, or several."""
+    """Return the expression if it is the whole text; None otherwise."""
     stripped = text.strip()
     if not (stripped.startswith("{{") and stripped.endswith("}}") and len(stripped) >= 4):
         return None
@@ -141,7 +141,7 @@ def _whole(text: str) -> str | None:
 
 
 def _at_path(event: Mapping[str, Any], path: str) -> Any:
-    """What is there; None where nothing is, as JMESPath has it."""
+    """Return the value at the path; None if there is none, as in JMESPath."""
     value: Any = event
     for name, index in _PART.findall(path):
         if name:

@@ -1,4 +1,4 @@
-"""Triggers as the API shows them."""
+"""Triggers in the form of the API."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from promptops_platform.triggers.tables import TriggerRow
 
 
 class TriggerViews:
-    """`base_url` is where this platform is reached."""
+    """`base_url` is this platform's public address."""
 
     def __init__(
         self,
@@ -32,13 +32,14 @@ class TriggerViews:
     async def shown(
         self, transaction: Transaction, rows: list[TriggerRow], *, actor: Actor
     ) -> list[Trigger]:
-        """Triggers that the caller may read; whole addresses for who may change them only."""
+        """Return triggers that the caller may read; whole addresses only for callers who may change
+        them."""
         return await self._shown(transaction, [ShownTrigger(row) for row in rows], actor)
 
     async def shown_one(
         self, transaction: Transaction, trigger: ShownTrigger, *, actor: Actor
     ) -> Trigger:
-        """A trigger that was just changed, with a secret that was just made."""
+        """Return a trigger that was just changed, with its secret if it was just created."""
         return (await self._shown(transaction, [trigger], actor))[0]
 
     async def _shown(

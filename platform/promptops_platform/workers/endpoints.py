@@ -58,7 +58,7 @@ async def register_worker(
     return Registered(prefect=await workers.register(transaction, body, actor=actor))
 
 
-@router.post(f"{PREFIX}/heartbeat", responses=may_answer(Conflict))
+@router.post(f"{PREFIX}/heartbeat", summary="Report Heartbeat", responses=may_answer(Conflict))
 async def note_heartbeat(
     body: Heartbeat,
     workers: Workers,
@@ -69,7 +69,7 @@ async def note_heartbeat(
     return HeartbeatAnswer(runs=await workers.heartbeat(transaction, body, actor=actor))
 
 
-@router.post(f"{PREFIX}/leave", responses=may_answer(Conflict))
+@router.post(f"{PREFIX}/leave", summary="Remove Worker", responses=may_answer(Conflict))
 async def leave(
     body: WorkerName,
     workers: Workers,
@@ -93,7 +93,9 @@ async def claim_run(
     return ClaimedRun(run_id=run.run_id, attempt=attempt, run=encode(run).decode("ascii"))
 
 
-@router.post(f"{PREFIX}/runs/{{run_id}}/events", responses=may_answer(Conflict))
+@router.post(
+    f"{PREFIX}/runs/{{run_id}}/events", summary="Report Run Events", responses=may_answer(Conflict)
+)
 async def report_events(
     run_id: ResourceId,
     body: RunReport,

@@ -1,4 +1,4 @@
-"""Workflows and their runs, connected."""
+"""Builds the workflows room: workflows and their runs."""
 
 from promptops_platform.access.composition import Access
 from promptops_platform.audit.service import AuditTrail
@@ -19,7 +19,7 @@ from promptops_platform.workspaces.composition import Workspaces
 
 
 class Workflows:
-    """Definitions, and what runs them."""
+    """Definitions, and the services that run them."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What steps use of the registry, looked up when a run starts and put into its plan."""
+"""Looks up what steps use of the registry when a run starts, and adds it to the run's plan."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ MAX_DEPTH = 5
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """Where a run is: the workflows that have led here, the outermost first."""
+    """The position in nested workflows: the workflows that contain each other, the outermost
+    first."""
 
     keys: tuple[str, ...]
 
@@ -40,20 +41,20 @@ class _Path:
         return self.keys[-1]
 
     def into(self, key: str) -> _Path:
-        """Raises BadRequest for a circle, and for too many workflows inside of each other."""
+        """Raises BadRequest for a cycle, and for too deeply nested workflows."""
         path = " \N{RIGHTWARDS ARROW} ".join((*self.keys, key))
         if key in self.keys:
-            raise BadRequest(f"key: workflow {key!r} runs itself ({path}); take one step out")
+            raise BadRequest(f"key: workflow {key!r} runs itself ({path}); remove one of the steps")
         if len(self.keys) > MAX_DEPTH:
             raise BadRequest(
-                f"key: workflow {key!r} would be more than {MAX_DEPTH} deep ({path}); run it from "
-                "further out"
+                f"key: workflow {key!r} would be more than {MAX_DEPTH} deep ({path}); nest it "
+                "less deeply"
             )
         return _Path((*self.keys, key))
 
 
 class PlanEmbedder:
-    """Of one run. `environments` are those of all that it has looked up."""
+    """Embeds for one run. `environments` are those of everything that was looked up."""
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class PlanEmbedder:
         self.environments: set[str] = set()
 
     async def embed(self, plan: WorkflowPlan, key: str) -> WorkflowPlan:
-        """The plan with everything that its steps name; raises NotFound, Forbidden and
+        """Return the plan with everything that its steps refer to; raises NotFound, Forbidden and
         BadRequest."""
         return await self._plan(plan, _Path((key,)))
 
@@ -121,7 +122,7 @@ class PlanEmbedder:
         return Render(prompt.body.content, used)
 
     def _subject(self, template: str) -> str | None:
-        """Who a rollout chooses for."""
+        """Return the subject that a rollout selects a variant for."""
         return render_template(template, self._variables) if template else None
 
     async def _agent(self, action: RunAgent, index: int, path: _Path) -> tuple[AgentPlan, str]:
@@ -164,8 +165,8 @@ class PlanEmbedder:
         if inner.approvals:
             raise BadRequest(
                 f"steps.{index - 1}.key: workflow {target.key!r} has an approval, step "
-                f"{inner.approvals[0].name!r}, and can't run inside of workflow {path.key!r}; ask "
-                "for the approval there"
+                f"{inner.approvals[0].name!r}, and can't run inside of workflow {path.key!r}; "
+                "move the approval there"
             )
         plan = await self._plan(inner, below)
         return replace(action, target=replace(target, version=str(row.version)), plan=plan)

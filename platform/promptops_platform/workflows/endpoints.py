@@ -37,10 +37,10 @@ from promptops_platform.workflows.schemas import (
     Workflow,
     WorkflowCreate,
     WorkflowEdit,
-    WorkflowJudgement,
     WorkflowProblem,
     WorkflowResult,
     WorkflowUpdate,
+    WorkflowValidation,
 )
 from promptops_platform.workflows.service import WORKFLOWS, WorkflowService, WorkflowVersions
 from promptops_platform.workflows.tables import WorkflowRow
@@ -116,17 +116,17 @@ async def validate_workflow(
     transaction: Read,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
-) -> WorkflowJudgement:
+) -> WorkflowValidation:
     """Check a definition: return what would keep it from running, and what has no effect. Nothing
     is saved."""
     target = await workspaces.find(transaction, workspace, actor=actor)
-    # Steps that are missing are a problem, as at a save.
+    # Missing steps are a problem, as they are when a workflow is saved.
     definition = {"steps": body.steps} | body.model_dump(
         include=set(CheckWorkflow.model_fields), exclude_none=True
     )
-    problems, warnings = service.judge(target.id, definition, actor=actor)
+    problems, warnings = service.validate(target.id, definition, actor=actor)
     unknown = _unknown(body, Workflow.model_fields)
-    return WorkflowJudgement(
+    return WorkflowValidation(
         data=[WorkflowProblem.of(problem) for problem in problems], warnings=[*unknown, *warnings]
     )
 
@@ -202,7 +202,7 @@ async def run_workflow(
 ) -> WorkflowResult | StreamingResponse | JSONResponse:
     """Run a workflow as a Prefect flow. With `wait` false, the response doesn't wait for its end.
 
-    A run that begins to wait for an approval is returned at once, with 202.
+    A run that waits for an approval is returned immediately, with status 202.
     """
     asked = body or RunWorkflow()
     inputs = _inputs(asked, request)
@@ -234,18 +234,18 @@ def _inputs(body: RunWorkflow, request: Request) -> WorkflowInputs:
         base_url=body.base_url,
         version=body.version,
         env=body.env,
-        # Whoever follows a run that nobody waits for sees its text as it comes.
+        # The text of a run that nobody waits for is streamed to those who watch it.
         stream=body.wait is False or wants_events(request, body.stream),
     )
 
 
 def _sent_fields(body: WorkflowUpdate) -> dict[str, Any]:
-    """The fields that were sent with a value."""
+    """Return the fields that were sent with a value."""
     return body.model_dump(include=set(WorkflowUpdate.model_fields), exclude_none=True)
 
 
 def _unknown(body: BaseModel, harmless: Collection[str]) -> tuple[str, ...]:
-    """A sentence for each field that was sent and that nobody knows."""
+    """Return a warning for each unknown field that was sent."""
     extra = [name for name in body.model_extra or {} if name not in harmless]
     return tuple(f"field '{name[:40]}' is unknown and has no effect" for name in extra)
 
@@ -259,7 +259,7 @@ async def _saved(
     actor: Actor,
 ) -> SavedWorkflow:
     answer = await _answer(service, transaction, row, response, actor)
-    # Consoles send back all that they were given.
+    # Consoles send back every field of the previous response.
     unknown = _unknown(body, Workflow.model_fields)
     warnings = service.warnings(row.workspace_id, service.content_of(row))
     return SavedWorkflow(data=answer.data, warnings=[*unknown, *warnings])

@@ -1,4 +1,4 @@
-"""What a run of a workflow is made of, settled before it starts."""
+"""Plans a run of a workflow: resolves everything it needs before it starts."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,15 +27,16 @@ from promptops_platform.workflows.tables import WorkflowRow
 from promptops_platform.workspaces.service import WorkspaceService
 
 SOURCE = "workflow"
-# Parts of a schema of an object that hold whatever its values are, and what they refer to.
+# Parts of an object's schema that apply whatever its values are, and the definitions that they
+# refer to.
 ABOUT_NAMES = frozenset({"type", "required", "$schema", "$id", "$defs", "definitions"})
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowInputs:
-    """What the caller sends along with a run; key and address are for the providers of its steps,
-    and stored nowhere once it has ended. With `stream` somebody may read the models' texts as they
-    come."""
+    """What a caller sends with a run; key and address are for the providers of its steps, and are
+    not stored after its end. With `stream`, somebody may read the models' texts while they are
+    generated."""
 
     variables: dict[str, Any] = field(default_factory=dict)
     api_key: str | None = field(default=None, repr=False)
@@ -55,7 +56,7 @@ class PlannedRun:
 
 
 class WorkflowPlanner:
-    """Looks up all that a run of a workflow needs; the execution retries runs with it."""
+    """Looks up everything that a run of a workflow needs; the execution uses it to retry runs."""
 
     run_permission = Permission.WORKFLOWS_RUN
 
@@ -77,7 +78,7 @@ class WorkflowPlanner:
         self._agents = agents
 
     async def plan(self, workflow_id: str, inputs: WorkflowInputs, *, actor: Actor) -> PlannedRun:
-        """Raises NotFound, Forbidden, and BadRequest for a definition that can't run any more."""
+        """Raises NotFound, Forbidden, and BadRequest for a definition that can't run."""
         async with self._database.read() as transaction:
             draft = await self._workflows.get(
                 transaction, workflow_id, actor=actor, permission=Permission.WORKFLOWS_RUN
@@ -93,8 +94,8 @@ class WorkflowPlanner:
         *,
         actor: Actor,
     ) -> None:
-        """Raises BadRequest where the input schema refuses the variables, whatever the values of
-        the `unknown` ones will be, and NotFound for what can't run."""
+        """Raises BadRequest if the input schema refuses the variables for every possible value of
+        the `unknown` ones, and NotFound for a definition that can't run."""
         workflow = await self._versions.runnable(
             transaction, draft, version=inputs.version, env=inputs.env, actor=actor
         )
@@ -111,7 +112,7 @@ class WorkflowPlanner:
         *,
         actor: Actor,
     ) -> RunOrder | None:
-        """A run once more, as `RunSubject` has it."""
+        """Plan a retry; see `RunSubject`."""
         draft = await self._workflows.find_to_run(
             transaction, old.workspace_id, request.key, actor=actor
         )
@@ -124,7 +125,7 @@ class WorkflowPlanner:
         return replace(order, scope=joint_scope(order.scope, old.scope))
 
     def follower(self, _run_id: str, _kept: Mapping[str, Any] | None) -> RunFollower:
-        """Nothing else happens along with a run."""
+        """Return None: a workflow has no follower."""
         return RunFollower()
 
     async def _planned(
@@ -182,7 +183,7 @@ class WorkflowPlanner:
 
 
 def _open_schema(schema: Mapping[str, Any], unknown: Collection[str]) -> Mapping[str, Any]:
-    """What the schema says of the names, and of the values that are known."""
+    """Return the part of the schema that applies to the names, and to the known values."""
     if not unknown:
         return schema
     kept = {name: part for name, part in schema.items() if name in ABOUT_NAMES}
@@ -198,10 +199,10 @@ async def _refuse_wrong_variables(
 ) -> None:
     if not input_schema:
         return
-    # On a thread: a comparison takes a fraction of a second at most.
+    # In a thread: the check takes a fraction of a second at most.
     wrong = await Turns().compare(findings, input_schema, variables)
     if wrong:
         raise BadRequest(
-            f"variables: {wrong[0]}; the workflow's input_schema says what it takes",
+            f"variables: {wrong[0]}; see the workflow's input_schema",
             fields={"problems": wrong},
         )

@@ -11,7 +11,7 @@ from promptops_platform.workflows.tables import WorkflowRow
 
 
 async def with_prompts(session: AsyncSession, workspace_id: str) -> list[WorkflowRow]:
-    """The workflows of a workspace that may use a prompt of the registry, by key."""
+    """Return the workflows of a workspace that may use a prompt of the registry, by key."""
     steps = cast(WorkflowRow.steps, Text)
     rows = await session.scalars(
         select(WorkflowRow)
@@ -25,7 +25,7 @@ async def with_prompts(session: AsyncSession, workspace_id: str) -> list[Workflo
 
 
 async def with_step_type(session: AsyncSession, workspace_id: str, type_: str) -> list[WorkflowRow]:
-    """The workflows of a workspace that may have a step of this type, by key."""
+    """Return the workflows of a workspace that may have a step of this type, by key."""
     rows = await session.scalars(
         select(WorkflowRow)
         .where(
@@ -40,7 +40,7 @@ async def with_step_type(session: AsyncSession, workspace_id: str, type_: str) -
 async def keys(
     session: AsyncSession, workspace_id: str, workflow_ids: Collection[str]
 ) -> list[tuple[str, str]]:
-    """Id and key of these workflows, by key; ids of anything else are left out."""
+    """Return id and key of these workflows, by key; other ids are left out."""
     if not workflow_ids:
         return []
     rows = await session.execute(

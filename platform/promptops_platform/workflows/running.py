@@ -1,4 +1,4 @@
-"""Running workflows: to the result, followed step by step, or without waiting."""
+"""Runs workflows: to the result, followed step by step, or in the background."""
 
 from collections.abc import AsyncGenerator
 from functools import partial
@@ -26,7 +26,7 @@ from promptops_platform.workflows.schemas import WorkflowResult
 
 
 class WorkflowRuns:
-    """Takes runs of workflows through the engine. No transaction is open while one runs."""
+    """Runs workflows on the engine. No transaction is open during a run."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class WorkflowRuns:
         actor: Actor,
         key: RunKey | None = None,
     ) -> WorkflowResult | StartedRun:
-        """Run to the end, or until the run goes on by itself, because it waits for people or has a
-        work pool; `key` is the one of the request.
+        """Run to the end, or until the run continues in the background, because it waits for people
+        or has a work pool; `key` is the request's idempotency key.
 
-        Raises NotFound, Forbidden, BadRequest for a definition that can't run any more, StepFailed
-        with the trace, TooManyRequests and EngineNotReady.
+        Raises NotFound, Forbidden, BadRequest for a definition that can't run, StepFailed with the
+        trace, TooManyRequests and EngineNotReady.
         """
         planned = await self._planner.plan(workflow_id, inputs, actor=actor)
         if planned.order.request.pool is not None:
@@ -71,7 +71,7 @@ class WorkflowRuns:
         actor: Actor,
         key: RunKey | None = None,
     ) -> StartedRun:
-        """Record a run that goes on by itself; `key` is the one of the request.
+        """Record a run that continues in the background; `key` is the request's idempotency key.
 
         Raises NotFound, Forbidden, BadRequest and TooManyRequests.
         """
@@ -87,8 +87,8 @@ class WorkflowRuns:
         change: OrderChange,
         also: Also | None = None,
     ) -> RunRow:
-        """Record a run that nobody has sent a request for. `change` makes another order of the
-        planned one, `also` writes in the run's transaction.
+        """Record a run that was not started by a request. `change` modifies the planned order,
+        `also` writes in the run's transaction.
 
         Raises NotFound, Forbidden, BadRequest and TooManyRequests.
         """
@@ -104,10 +104,12 @@ class WorkflowRuns:
         actor: Actor,
         key: RunKey | None = None,
     ) -> AsyncGenerator[ServerEvent, None]:
-        """Events of a run that has started: those of `StepStream`, then `result` or `error`, or
-        `waiting` where the run goes on by itself, because it waits for people or has a work pool.
+        """Return the events of a started run: those of `StepStream`, then `result` or `error`, or
+        `waiting` if the run continues in the background, because it waits for people or has a work
+        pool.
 
-        Raises as `run` does where the run can't start. It goes on when the events are closed.
+        Raises what `run` raises if the run can't start. The run continues when the events are
+        closed.
         """
         planned = await self._planner.plan(workflow_id, inputs, actor=actor)
         if planned.order.request.pool is not None:

@@ -1,4 +1,4 @@
-"""Workflows on the wire."""
+"""Requests and responses of workflows."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -47,7 +47,8 @@ EXAMPLE_STEPS = [
 
 
 def _with_names(steps: Any) -> Any:
-    """The steps with their names as `Title` has them; whatever else is wrong is said later."""
+    """Return the steps with their names normalized like `Title`; other errors are reported
+    later."""
     if not isinstance(steps, list):
         return steps
     return [_with_name(number, step) for number, step in enumerate(steps, 1)]
@@ -63,7 +64,7 @@ def _with_name(number: int, step: Any) -> Any:
 
 
 class WorkflowUpdate(BaseModel):
-    """What an edit may change; a field that is absent or null stays as it is."""
+    """The fields that an edit may change; a field that is absent or null keeps its value."""
 
     model_config = {**example(name="Welcome", steps=EXAMPLE_STEPS), "extra": "allow"}
 
@@ -74,13 +75,13 @@ class WorkflowUpdate(BaseModel):
         default=None, description="Steps in their order, each with name and type."
     )
     input_schema: JsonObject | None = Field(
-        default=None, description="JSON Schema of the variables of a run; `{}` takes any."
+        default=None, description="JSON Schema of the variables of a run; `{}` accepts any."
     )
     defaults: JsonObject | None = Field(
         default=None, description="Values of variables that the caller does not send."
     )
     timeout: Annotated[Line, StringConstraints(max_length=40)] | Literal[""] | None = Field(
-        default=None, description="What a run may take, as in `90s`, `2m`, `1h`; at most a day."
+        default=None, description="Time limit of a run, such as `90s`, `2m`, `1h`; at most a day."
     )
     output: Annotated[str, StringConstraints(max_length=MAX_TEMPLATE_CHARACTERS)] | None = Field(
         default=None,
@@ -132,8 +133,8 @@ class WorkflowProblem(BaseModel):
         error="step 1 (call): provider 'nobody' is unknown, use one of mock, openai",
     )
 
-    step: int | None = Field(description="Null where the list itself is wrong.")
-    field: str | None = Field(description="Null where the step itself is wrong.")
+    step: int | None = Field(description="Null if the list itself is invalid.")
+    field: str | None = Field(description="Null if the step itself is invalid.")
     error: str
 
     @classmethod
@@ -141,8 +142,9 @@ class WorkflowProblem(BaseModel):
         return cls(step=problem.step, field=problem.field, error=str(problem))
 
 
-class WorkflowJudgement(BaseModel):
-    """At most one problem per step. Without problems, the definition can run."""
+class WorkflowValidation(BaseModel):
+    """The result of a check: at most one problem per step. Without problems, the definition can
+    run."""
 
     data: list[WorkflowProblem]
     warnings: list[str] = Field(
@@ -152,7 +154,7 @@ class WorkflowJudgement(BaseModel):
 
 
 class WorkflowCreate(WorkflowUpdate):
-    """A new workflow. `workspace` takes an id or a slug, and so does `workspace_id`."""
+    """A new workflow. `workspace` and `workspace_id` accept an id or a slug."""
 
     model_config = example(key="welcome", name="Welcome", steps=EXAMPLE_STEPS)
 
@@ -162,7 +164,7 @@ class WorkflowCreate(WorkflowUpdate):
 
 
 class WorkflowFields(Resource):
-    """The workflow itself."""
+    """The fields of a workflow."""
 
     id: str
     workspace_id: str
@@ -257,7 +259,7 @@ class WorkflowResult(BaseModel):
     run_id: str
     flow_run_id: str
     flow_run_url: str | None
-    warnings: list[str] = Field(description="What of the request or the definition has no effect.")
+    warnings: list[str] = Field(description="What has no effect in the request or the definition.")
 
     @classmethod
     def of(

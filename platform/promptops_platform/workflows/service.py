@@ -1,4 +1,4 @@
-"""Workflow definitions."""
+"""The service of workflow definitions."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -55,12 +55,12 @@ class WorkflowService(DefinitionService[WorkflowRow]):
         self._providers = providers
 
     def answer(self, row: WorkflowRow, state: ServedState, actor: Actor) -> Workflow:
-        """A workflow as it is sent to this caller."""
+        """Return a workflow in the form for this caller."""
         return Workflow.shown(row, state, actor)
 
     def check(self, workspace_id: str, content: Mapping[str, Any], *, actor: Actor) -> None:
-        """Raises BadRequest for steps that can't run, naming step and remedy, and for a schema
-        that can't be used."""
+        """Raises BadRequest for steps that can't run, naming step and remedy, and for an invalid
+        schema."""
         reading = self._read(workspace_id, content)
         if reading.plan is None:
             raise BadRequest(str(reading.problems[0])) from reading.problems[0]
@@ -70,29 +70,29 @@ class WorkflowService(DefinitionService[WorkflowRow]):
             raise BadRequest(f"input_schema: {error}") from error
 
     def warnings(self, workspace_id: str, content: Mapping[str, Any]) -> list[str]:
-        """What of a definition that can run has no effect, or leaves a placeholder unfilled where
-        the workflow says which variables there are."""
+        """Return what has no effect in a valid definition, and which placeholders remain unfilled
+        if the workflow declares its variables."""
         return _warnings(self._read(workspace_id, content), content)
 
     def environments_of(self, content: Mapping[str, Any]) -> frozenset[str]:
-        """The environments whose prompts, agents and workflows its steps use."""
+        """Return the environments whose prompts, agents and workflows its steps use."""
         return environments_of(content["steps"])
 
     async def using(
         self, transaction: Transaction, workspace_id: str, key: str, env: str, *, actor: Actor
     ) -> list[tuple[WorkflowRow, list[int]]]:
-        """The workflows that use this prompt, by key, and the places of the steps that do, counted
-        from 1; without those that refer to environments that are closed to the caller."""
+        """Return the workflows that use this prompt, by key, and the positions of the steps that
+        do, counted from 1; without those that use environments which are closed to the caller."""
         rows = await repository.with_prompts(transaction.session, workspace_id)
         visible = [row for row in rows if self.may_see(actor, self.content_of(row))]
         places = [(row, _steps_with(row, key, env)) for row in visible]
         return [(row, steps) for row, steps in places if steps]
 
-    def judge(
+    def validate(
         self, workspace_id: str, definition: Mapping[str, Any], *, actor: Actor
     ) -> tuple[list[DefinitionError], list[str]]:
-        """What keeps a definition that is being written from running, and warnings; fields that are
-        left out are as in a new workflow. Raises Forbidden."""
+        """Return what keeps a definition from running, and warnings; missing fields have the
+        defaults of a new workflow. Raises Forbidden."""
         self._grants.require(actor, Permission.WORKFLOWS_READ, workspace_id)
         content = {**WORKFLOWS.defaults, **definition}
         wrong = list(_wrong_fields(content))
@@ -101,8 +101,8 @@ class WorkflowService(DefinitionService[WorkflowRow]):
         return [*reading.problems, *wrong], _warnings(reading, content)
 
     def parsed(self, row: WorkflowRow) -> WorkflowPlan:
-        """What a run of it executes, without what its steps name; raises BadRequest for a step
-        that can't run any more."""
+        """Return the parsed plan of a workflow, without what its steps refer to; raises BadRequest
+        for a step that can't run."""
         reading = self._read(row.workspace_id, self.content_of(row))
         if reading.plan is None:
             raise BadRequest(str(reading.problems[0])) from reading.problems[0]
@@ -111,7 +111,8 @@ class WorkflowService(DefinitionService[WorkflowRow]):
     def connections(
         self, workspace_id: str, plan: WorkflowPlan, *, base_url: str | None, actor: Actor
     ) -> tuple[Connection, ...]:
-        """The workspace's connections that the plan uses, for a run with the caller's `base_url`.
+        """Return the workspace's connections that the plan uses, for a run with the caller's
+        `base_url`.
 
         Raises BadRequest for an address that is not allowed, and SecretUnreadable.
         """
@@ -125,7 +126,7 @@ class WorkflowService(DefinitionService[WorkflowRow]):
 
 
 class WorkflowVersions(VersionService[WorkflowRow]):
-    """Makes versions of workflows and serves them."""
+    """Creates versions of workflows and serves them."""
 
 
 def _steps_with(row: WorkflowRow, key: str, env: str) -> list[int]:
@@ -146,7 +147,7 @@ def _warnings(reading: WorkflowReading, content: Mapping[str, Any]) -> list[str]
 
 
 def _wrong_fields(content: Mapping[str, Any]) -> Iterator[DefinitionError]:
-    """What is wrong beside steps, output and time-out."""
+    """Yield what is wrong besides steps, output and timeout."""
     for name in ("input_schema", "defaults"):
         if not isinstance(content[name], dict):
             sentence = f"{name} is {described(content[name])}, give an object; {{}} for none"

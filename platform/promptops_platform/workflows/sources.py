@@ -1,4 +1,4 @@
-"""What workflows need of agents, whose room stands beside theirs."""
+"""The interface through which workflows use agents, whose room is beside this one."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ class AgentSource(Protocol):
         *,
         actor: Actor,
     ) -> InnerAgent | None:
-        """An agent by key; None where the workspace has no such one."""
+        """Return an agent by key; None if the workspace has none with this key."""

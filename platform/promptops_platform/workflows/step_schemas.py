@@ -1,7 +1,7 @@
-"""Steps in the API description: one schema for each kind, distinguished by `type`.
+"""Steps in the API description: one schema per kind, distinguished by `type`.
 
-The schemas are those of the kinds. What is sent is compared with them nowhere: a definition is
-read by the kinds themselves, whose sentences say what to do.
+The schemas are those of the kinds. They don't validate requests: the kinds validate a definition
+themselves, with messages that include a remedy.
 """
 
 from functools import cache, reduce
@@ -16,7 +16,7 @@ from promptops_flows.steps.registry import MAPPED_TYPES, STEP_TYPES, step_schema
 
 
 class _Kind(BaseModel):
-    """Stands for the steps of one kind."""
+    """A placeholder type for the steps of one kind."""
 
     kind: ClassVar[str]
 
@@ -28,7 +28,7 @@ class _Kind(BaseModel):
         return {"title": cls.__name__, **step_schema(cls.kind, mapped)}
 
 
-# The models are made for the description alone, and not by a platform that is not asked for it.
+# The models exist only for the description, and are created only when it is requested.
 @cache
 def _model(kind: str) -> type[_Kind]:
     name = f"{kind.capitalize()}StepDefinition"
@@ -45,7 +45,7 @@ def _one_of(kinds: tuple[str, ...]) -> TypeAdapter[Any]:
 
 
 class DescribedSteps:
-    """In `Annotated`: the JSON Schema of a list of steps, for a type that takes any JSON."""
+    """In `Annotated`: the JSON Schema of a list of steps, for a type that accepts any JSON."""
 
     def __init__(self, *, nullable: bool) -> None:
         self._type = ["array", "null"] if nullable else "array"

@@ -1,4 +1,4 @@
-"""Which workflows run an agent or another workflow, by their steps."""
+"""Finds the workflows whose steps run an agent or another workflow."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
@@ -13,8 +13,8 @@ TargetType = Literal["agent", "workflow"]
 
 
 class TargetUse(NamedTuple):
-    """`steps` are the places of the steps that run the target, counted from 1; `version` is the
-    one that they all name, None where some of them run what is served."""
+    """`steps` are the positions of the steps that run the target, counted from 1; `version` is the
+    version that all of them pin, None if some of them run what is served."""
 
     workflow: WorkflowRow
     steps: list[int]
@@ -24,15 +24,15 @@ class TargetUse(NamedTuple):
 async def workflows_running(
     transaction: Transaction, workspace_id: str, type_: TargetType, key: str, *, actor: Actor
 ) -> list[TargetUse]:
-    """The workflows of a workspace with a step that runs this agent or workflow, by key; without
-    those that refer to environments that are closed to the caller."""
+    """Return the workflows of a workspace with a step that runs this agent or workflow, by key;
+    without those that use environments which are closed to the caller."""
     rows = await repository.with_step_type(transaction.session, workspace_id, type_)
     uses = [target_use(row, type_, key) for row in rows if may_use(actor, row.steps)]
     return [use for use in uses if use.steps]
 
 
 def target_use(row: WorkflowRow, type_: TargetType, key: str) -> TargetUse:
-    """Which steps of this workflow run it."""
+    """Return which steps of this workflow run it."""
     steps, versions = [], set()
     for place, step in enumerate(row.steps, 1):
         target = _target(step)
@@ -45,13 +45,13 @@ def target_use(row: WorkflowRow, type_: TargetType, key: str) -> TargetUse:
 
 
 def targets(steps: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """What the steps run: each step, or what a map runs for each item."""
+    """Return what the steps run: each step, or what a map runs for each item."""
     return map(_target, steps)
 
 
 def environments_of(steps: object) -> frozenset[str]:
-    """The environments whose prompts, agents and workflows these steps use, also for each item of a
-    map."""
+    """Return the environments whose prompts, agents and workflows these steps use, including those
+    of a map's items."""
     environments = set(referenced_environments(steps))
     objects = (
         [step for step in steps if isinstance(step, Mapping)] if isinstance(steps, list) else []
@@ -69,6 +69,6 @@ def may_use(actor: Actor, steps: object) -> bool:
 
 
 def _target(step: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The step, or what a map runs for each item."""
+    """Return the step, or what a map runs for each item."""
     inner = step.get("step")
     return inner if step.get("type") == "map" and isinstance(inner, Mapping) else step

@@ -14,7 +14,7 @@ class WorkflowRow(DefinitionColumns, Table):
     __table_args__ = (UniqueConstraint("workspace_id", "key"),)
 
     steps: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    # A JSON Schema of the run's variables; empty where any are taken.
+    # A JSON Schema of the run's variables; empty if any are accepted.
     input_schema: Mapped[dict[str, Any]] = mapped_column(JSON)
     defaults: Mapped[dict[str, Any]] = mapped_column(JSON)
     timeout: Mapped[str] = mapped_column(String(40))

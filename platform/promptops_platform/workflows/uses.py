@@ -14,12 +14,12 @@ DRAFT = "draft"
 
 
 class WorkflowSteps:
-    """Finds the workflows whose steps run a definition, in their draft or where they are served."""
+    """Finds the workflows whose steps run a definition, in their draft or in a served version."""
 
     async def users_of(
         self, transaction: Transaction, workspace_id: str, kind: str, key: str, *, actor: Actor
     ) -> list[DefinitionUser]:
-        """A workflow does not use itself."""
+        """Return the users; a workflow is not a user of itself."""
         rows = await repository.with_step_type(transaction.session, workspace_id, kind)
         places: dict[str, list[str]] = {}
         hidden: set[str] = set()

@@ -1,4 +1,4 @@
-"""Workspaces with their members and environments, connected."""
+"""Builds the workspaces room: workspaces, members and environments."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from promptops_platform.workspaces.service import WorkspaceService
 
 
 class Workspaces:
-    """`contents` are what the rooms above keep in a workspace, `uses` what keeps its environments
+    """`contents` are the things that the rooms above store in a workspace; `uses` keep environments
     from being removed."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Workspaces:
         )
         self.removal = WorkspaceRemoval(
             workspaces=self.service,
-            holdings=contents,
+            contents=contents,
             grants=access.grants,
             audit=audit,
             changes=changes.log,

@@ -1,4 +1,4 @@
-"""What other rooms keep in a workspace, as far as workspaces have to know of it."""
+"""The interface to things that other rooms store in a workspace."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
@@ -7,32 +7,32 @@ from promptops_platform.db.unit_of_work import Transaction
 
 
 class RoomContents(Protocol):
-    """One kind of things that belong to a workspace and go with it."""
+    """One kind of things that belong to a workspace and are deleted with it."""
 
-    # In the singular, as sentences name it.
+    # In the singular, for messages.
     noun: str
-    # What removes one of them; None for what does not keep its workspace from being deleted.
+    # The route that removes one of them; None if they don't keep the workspace from being deleted.
     removal: str | None
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
-        """How many the workspace has."""
+        """Return how many the workspace has."""
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Delete them and tell the change feed of each that others keep in memory; returns how
-        many there were."""
+        """Delete all, and add those that caches contain to the change feed; returns how many there
+        were."""
 
 
 class EnvironmentUse(Protocol):
-    """Somebody who keeps things by environment."""
+    """A room whose things belong to environments."""
 
-    # In the plural, as sentences name them.
+    # In the plural, for messages.
     nouns: str
 
     async def environments(self, transaction: Transaction, workspace_id: str) -> Collection[str]:
-        """Names of the workspace's environments in which there is something."""
+        """Return the names of the workspace's environments that are in use."""
 
 
 def listed(held: Mapping[str, int]) -> str:
-    """`3 prompts, 1 workflow and 12 runs`."""
+    """Return a text such as `3 prompts, 1 workflow and 12 runs`."""
     parts = [f"{number} {noun}{'' if number == 1 else 's'}" for noun, number in held.items()]
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else "nothing"

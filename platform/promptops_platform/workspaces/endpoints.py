@@ -15,7 +15,7 @@ from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.workspaces.environment_list import EnvironmentList, WantedEnvironment
+from promptops_platform.workspaces.environment_list import EnvironmentList, EnvironmentSettings
 from promptops_platform.workspaces.members import MemberService, Membership
 from promptops_platform.workspaces.removal import WorkspaceRemoval
 from promptops_platform.workspaces.schemas import (
@@ -129,7 +129,7 @@ async def list_members(
     return Page(data=[_shown(member) for member in members], total=total)
 
 
-@router.put("/{workspace_id}/members/{user}")
+@router.put("/{workspace_id}/members/{user}", summary="Set Member")
 async def put_member(
     workspace_id: ResourceId,
     user: ResourceId,
@@ -179,7 +179,7 @@ async def replace_environments(
     """Replace the environments of a workspace with these, in this order. Environments with prompts
     can't be removed."""
     environments = [
-        WantedEnvironment(**environment.model_dump()) for environment in body.environments
+        EnvironmentSettings(**environment.model_dump()) for environment in body.environments
     ]
     rows = await service.replace(transaction, workspace_id, environments, actor=actor)
     return Data(data=[Environment.of(row) for row in rows])

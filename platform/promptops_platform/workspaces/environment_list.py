@@ -1,4 +1,4 @@
-"""Which environments a workspace has, in which order, and which of them are protected."""
+"""The list of a workspace's environments: their order and their settings."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -18,8 +18,8 @@ from promptops_platform.workspaces.tables import EnvironmentRow, WorkspaceRow
 SETTINGS = ("protected", "approvals", "allow_bypass")
 
 
-class WantedEnvironment(NamedTuple):
-    """A setting that is None stays as it is; a new environment has none of them."""
+class EnvironmentSettings(NamedTuple):
+    """A setting that is None keeps its value; a new environment has none of them."""
 
     name: str
     protected: bool | None = None
@@ -46,7 +46,7 @@ class EnvironmentList:
     async def every(
         self, transaction: Transaction, workspace: str, *, actor: Actor
     ) -> list[EnvironmentRow]:
-        """The environments of the workspace with this id or slug in their order; raises
+        """Return the environments of the workspace with this id or slug in their order; raises
         NotFound."""
         row = await self._workspaces.find(transaction, workspace, actor=actor)
         return await self._environments.every(transaction, row.id, actor=actor)
@@ -55,15 +55,14 @@ class EnvironmentList:
         self,
         transaction: Transaction,
         workspace: str,
-        environments: Sequence[WantedEnvironment],
+        environments: Sequence[EnvironmentSettings],
         *,
         actor: Actor,
     ) -> list[EnvironmentRow]:
-        """Give the workspace these environments in this order.
+        """Replace the environments of the workspace, in this order.
 
-        Raises BadRequest for an empty list, a name that comes twice and a new one in a list that
-        is too long, Conflict where one that is left out still holds prompts, NotFound and
-        Forbidden.
+        Raises BadRequest for an empty list, a repeated name or a new environment in a list that is
+        too long, Conflict if a removed environment is in use, NotFound and Forbidden.
         """
         place = await self._workspaces.locked(
             transaction, workspace, Permission.WORKSPACES_MANAGE, actor=actor
@@ -97,13 +96,13 @@ class EnvironmentList:
     ) -> None:
         for name in sorted(names):
             await repository.remove_environment(transaction.session, place.id, name)
-        # Looked up afterwards: from now on nobody can add to them unseen.
+        # Looked up after the removal: from now on nobody can use them unnoticed.
         for use in self._uses if names else ():
             used = names & set(await use.environments(transaction, place.id))
             if used:
                 raise Conflict(
-                    f"environments: {', '.join(sorted(used))} can't be left out, {use.nouns} are "
-                    "in it; move or delete these first"
+                    f"environments: {', '.join(sorted(used))} can't be removed while {use.nouns} "
+                    "use them; move or delete these first"
                 )
 
     def _recorded(
@@ -132,16 +131,16 @@ class EnvironmentList:
         )
 
 
-def _check(environments: Sequence[WantedEnvironment]) -> None:
+def _check(environments: Sequence[EnvironmentSettings]) -> None:
     names = [environment.name for environment in environments]
     if not names:
-        raise BadRequest("environments: is empty; name one at least")
+        raise BadRequest("environments: is empty; send at least one")
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
-        raise BadRequest(f"environments: {name!r} comes twice; name each once")
+        raise BadRequest(f"environments: {name!r} is repeated; send each name once")
 
 
-def _refuse_more(environments: Sequence[WantedEnvironment], existing: Collection[str]) -> None:
+def _refuse_more(environments: Sequence[EnvironmentSettings], existing: Collection[str]) -> None:
     new = next(
         (environment.name for environment in environments if environment.name not in existing), None
     )

@@ -12,18 +12,18 @@ from promptops_platform.workspaces import repository
 from promptops_platform.workspaces.tables import EnvironmentRow
 
 FIRST_ENVIRONMENTS = ("dev", "test", "prod")
-# A workspace of an older release may have more: they stay, and none is added.
+# A workspace of an older release may have more: they stay, but none can be added.
 MOST_ENVIRONMENTS = 50
 
 
 class EnvironmentService:
-    """Knows the environments; one that a prompt names first is appended."""
+    """Manages environments; a prompt's new environment is appended to the list."""
 
     def __init__(self, changes: ChangeLog) -> None:
         self._changes = changes
 
     def seed(self, transaction: Transaction, workspace_id: str) -> None:
-        """Give a new workspace its first environments."""
+        """Create the first environments of a new workspace."""
         for position, name in enumerate(FIRST_ENVIRONMENTS):
             transaction.session.add(
                 EnvironmentRow(
@@ -39,25 +39,25 @@ class EnvironmentService:
     async def every(
         self, transaction: Transaction, workspace_id: str, *, actor: Actor
     ) -> list[EnvironmentRow]:
-        """The environments in their order; to a limited API key only its own."""
+        """Return the environments in their order; for a limited API key only its own."""
         rows = await repository.environments(transaction.session, workspace_id)
         return [row for row in rows if actor.may_enter(row.name)]
 
     async def of_workspaces(
         self, transaction: Transaction, workspace_ids: Collection[str]
     ) -> dict[str, list[EnvironmentRow]]:
-        """All environments of these workspaces in their order."""
+        """Return all environments of these workspaces in their order."""
         return await repository.environments_of(transaction.session, workspace_ids)
 
     async def enter(
         self, transaction: Transaction, workspace_id: str, env: str, *, actor: Actor
     ) -> EnvironmentRow | None:
-        """Make sure that the environment exists, until the commit, and that the caller may change
+        """Ensure that the environment exists until the commit, and that the caller may change
         prompts in it; returns it, None for a new one.
 
-        Raises Forbidden for an API key of other environments; BadRequest for a new environment
-        where the workspace has as many as it may; NotFound where it is gone meanwhile. Enter a new
-        environment before one that exists: this locks the workspace.
+        Raises Forbidden for an API key of other environments, BadRequest for a new environment if
+        the workspace has the maximum number, and NotFound if the workspace was deleted meanwhile.
+        Enter a new environment before an existing one, because this locks the workspace.
         """
         require_environment(actor, env)
         row = await repository.environment(transaction.session, workspace_id, env)
@@ -68,8 +68,8 @@ class EnvironmentService:
     async def require(
         self, transaction: Transaction, workspace_id: str, env: str, *, actor: Actor
     ) -> EnvironmentRow:
-        """An environment, which stays until the commit; raises Forbidden for an API key of others,
-        and NotFound where the workspace has none of this name."""
+        """Return an environment, which exists until the commit; raises Forbidden for an API key of
+        other environments, and NotFound if the workspace has none of this name."""
         require_environment(actor, env)
         row = await repository.environment(transaction.session, workspace_id, env)
         if row is None:
@@ -79,13 +79,13 @@ class EnvironmentService:
         return row
 
     def changed(self, transaction: Transaction, workspace_id: str) -> None:
-        """Tell consoles that the workspace has other environments, or has them in another order."""
+        """Notify consoles that the environments or their order have changed."""
         change = Change(ChangeType.ENVIRONMENT_CHANGED, workspace_id, workspace_id)
         self._changes.record(transaction, change)
 
     async def _append(self, transaction: Transaction, workspace_id: str, env: str) -> None:
         session = transaction.session
-        # So that those who add one at the same time count one after the other.
+        # Locked, so that concurrent additions are counted one after the other.
         if await repository.lock(session, workspace_id) is None:
             raise NotFound(f"workspace {workspace_id!r} not found; it was deleted meanwhile")
         names = [row.name for row in await repository.environments(session, workspace_id)]

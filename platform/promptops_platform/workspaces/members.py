@@ -26,9 +26,9 @@ class Membership(NamedTuple):
 
 
 class MemberService:
-    """Lets users in and out. Each change is audited and recorded in the feed.
+    """Adds and removes members. Each change is audited and recorded in the feed.
 
-    A restricted workspace may lose its last admin, or all of its members: global admins still
+    A restricted workspace may lose its last admin, or all of its members: global admins can still
     manage it.
     """
 
@@ -56,8 +56,8 @@ class MemberService:
         *,
         actor: Actor,
     ) -> tuple[list[Membership], int]:
-        """The members of the workspace with this id or slug, by default by name, and how many
-        there are; raises NotFound."""
+        """Return the members of the workspace with this id or slug, sorted by name by default, and
+        the total; raises NotFound."""
         row = await self._workspaces.find(transaction, workspace, actor=actor)
         rows, total = await repository.members(transaction.session, row.id, text, part)
         return [Membership(member, username) for member, username in rows], total
@@ -65,8 +65,7 @@ class MemberService:
     async def put(
         self, transaction: Transaction, workspace: str, user: str, role: Role, *, actor: Actor
     ) -> Membership:
-        """Let a user in, by id or name, or give a member another role; raises NotFound and
-        Forbidden."""
+        """Add a user, by id or name, or change a member's role; raises NotFound and Forbidden."""
         place = await self._locked(transaction, workspace, actor)
         account = await self._users.find(transaction, user)
         row = await repository.member(transaction.session, place.id, account.id)
@@ -88,7 +87,7 @@ class MemberService:
     async def remove(
         self, transaction: Transaction, workspace: str, user: str, *, actor: Actor
     ) -> None:
-        """End a membership; raises NotFound and Forbidden."""
+        """Remove a member; raises NotFound and Forbidden."""
         place = await self._locked(transaction, workspace, actor)
         account = await self._users.find(transaction, user)
         row = await repository.member(transaction.session, place.id, account.id)
@@ -98,7 +97,7 @@ class MemberService:
                 f"GET /api/workspaces/{place.id}/members lists them"
             )
         await transaction.session.delete(row)
-        before, summary = {"role": known_role(row.role)}, f"{account.username} is out"
+        before, summary = {"role": known_role(row.role)}, f"{account.username} was removed"
         self._recorded(transaction, actor, place, account, "delete", summary, before)
 
     async def _locked(self, transaction: Transaction, workspace: str, actor: Actor) -> WorkspaceRow:

@@ -1,4 +1,4 @@
-"""Deleting a workspace with everything in it."""
+"""Deletes a workspace with everything in it."""
 
 from collections.abc import Sequence
 
@@ -16,20 +16,20 @@ from promptops_platform.workspaces.service import WorkspaceService, shown
 
 
 class WorkspaceRemoval:
-    """Deletes workspaces. Members, environments and runs go along, and audit entries stay; what
-    else `holdings` keep goes only by force."""
+    """Deletes workspaces. Members, environments and runs are always deleted too, and audit entries
+    stay; other `contents` are deleted only with `force`."""
 
     def __init__(
         self,
         *,
         workspaces: WorkspaceService,
-        holdings: Sequence[RoomContents],
+        contents: Sequence[RoomContents],
         grants: Grants,
         audit: AuditTrail,
         changes: ChangeLog,
     ) -> None:
         self._workspaces = workspaces
-        self._holdings = holdings
+        self._contents = contents
         self._grants = grants
         self._audit = audit
         self._changes = changes
@@ -39,14 +39,14 @@ class WorkspaceRemoval:
     ) -> None:
         """Delete the workspace with this id or slug.
 
-        Raises Conflict naming what it still holds, unless by `force`; BadRequest for `default`,
-        NotFound and Forbidden.
+        Raises Conflict with what it still contains, unless `force` is set; BadRequest for
+        `default`, NotFound and Forbidden.
         """
         self._grants.require_global(actor, Permission.WORKSPACES_DELETE)
         row = await self._workspaces.find(transaction, name, actor=actor)
         if row.id == DEFAULT_WORKSPACE:
             raise BadRequest("the workspace 'default' can't be deleted; clients without one use it")
-        # From here on nothing more can be made in it.
+        # From here on, nothing more can be created in it.
         if await repository.lock(transaction.session, row.id, from_new_content=True) is None:
             raise NotFound(f"workspace {name!r} not found; it was deleted meanwhile")
         held = await self._emptied(transaction, row.id, force)
@@ -69,25 +69,25 @@ class WorkspaceRemoval:
     async def _emptied(
         self, transaction: Transaction, workspace_id: str, force: bool
     ) -> dict[str, int]:
-        """What was there, and has gone."""
+        """Return what it contained; everything is deleted."""
         if not force:
             await self._refuse_contents(transaction, workspace_id)
         held = {}
-        for holding in self._holdings:
-            if number := await holding.clear(transaction, workspace_id):
-                held[holding.noun] = number
+        for content in self._contents:
+            if number := await content.clear(transaction, workspace_id):
+                held[content.noun] = number
         return held
 
     async def _refuse_contents(self, transaction: Transaction, workspace_id: str) -> None:
         held, removals = {}, {}
-        for holding in self._holdings:
-            if holding.removal is None:
+        for content in self._contents:
+            if content.removal is None:
                 continue
-            if number := await holding.count(transaction, workspace_id):
-                held[holding.noun], removals[holding.noun] = number, holding.removal
+            if number := await content.count(transaction, workspace_id):
+                held[content.noun], removals[content.noun] = number, content.removal
         if held:
             raise Conflict(
-                f"workspace {workspace_id!r} still holds {listed(held)}; delete these first "
+                f"workspace {workspace_id!r} still contains {listed(held)}; delete these first "
                 f"({', '.join(removals.values())}), or send ?force=true to delete them with it",
                 fields={"holds": held, "removed_by": removals},
             )

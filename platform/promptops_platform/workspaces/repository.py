@@ -11,7 +11,7 @@ from promptops_platform.access.tables import UserRow
 from promptops_platform.db.pages import Part, containing_text, ordered, page_of
 from promptops_platform.workspaces.tables import EnvironmentRow, MemberRow, WorkspaceRow
 
-# Any number, the same in every process.
+# An arbitrary number, the same in every process.
 WORKSPACE_SLUGS_LOCK = 7_305_818_243
 SORTED_BY = {
     "name": WorkspaceRow.name,
@@ -26,15 +26,15 @@ MEMBERS_SORTED_BY = {
 
 
 async def exists(session: AsyncSession) -> bool:
-    """Whether there is any workspace."""
+    """Whether any workspace exists."""
     return await session.scalar(select(WorkspaceRow.id).limit(1)) is not None
 
 
 async def search(
     session: AsyncSession, readable: Collection[str] | None, text: str | None, part: Part
 ) -> tuple[list[WorkspaceRow], int]:
-    """Those of these workspaces, None for all, with `text` in name or slug, and how many there
-    are; by default oldest first."""
+    """Return those of these workspaces (None for all) with `text` in name or slug, and the total;
+    oldest first by default."""
     query = containing_text(select(WorkspaceRow), text, WorkspaceRow.name, WorkspaceRow.slug)
     if readable is not None:
         query = query.where(WorkspaceRow.id.in_(readable))
@@ -44,7 +44,7 @@ async def search(
 
 
 async def by_id_or_slug(session: AsyncSession, name: str) -> WorkspaceRow | None:
-    """An id wins over another workspace's slug."""
+    """An id takes precedence over another workspace's slug."""
     rows = await session.scalars(
         select(WorkspaceRow).where(or_(WorkspaceRow.id == name, WorkspaceRow.slug == name))
     )
@@ -53,7 +53,7 @@ async def by_id_or_slug(session: AsyncSession, name: str) -> WorkspaceRow | None
 
 
 async def lock_slugs(session: AsyncSession) -> None:
-    """Let nobody else choose a slug before the commit; SQLite has one writer anyway."""
+    """Block others from choosing a slug until the commit; SQLite has only one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(
             text("SELECT pg_advisory_xact_lock(:key)"), {"key": WORKSPACE_SLUGS_LOCK}
@@ -61,13 +61,13 @@ async def lock_slugs(session: AsyncSession) -> None:
 
 
 async def slugs_from(session: AsyncSession, beginning: str) -> set[str]:
-    """The slugs that begin so."""
+    """Return the slugs that begin with this text."""
     begins = func.substr(WorkspaceRow.slug, 1, len(beginning)) == beginning
     return set(await session.scalars(select(WorkspaceRow.slug).where(begins)))
 
 
 async def lock_row(session: AsyncSession, workspace_id: str) -> bool:
-    """Keep a workspace from being deleted before the commit; False where it is gone already."""
+    """Protect a workspace from deletion until the commit; False if it is already deleted."""
     id_ = await session.scalar(
         select(WorkspaceRow.id)
         .where(WorkspaceRow.id == workspace_id)
@@ -79,8 +79,8 @@ async def lock_row(session: AsyncSession, workspace_id: str) -> bool:
 async def lock(
     session: AsyncSession, workspace_id: str, *, from_new_content: bool = False
 ) -> WorkspaceRow | None:
-    """A workspace as it is now, locked until the commit; `from_new_content` also keeps others from
-    making anything in it."""
+    """Return the current row, locked until the commit; `from_new_content` also blocks others from
+    creating anything in it."""
     result: WorkspaceRow | None = await session.scalar(
         select(WorkspaceRow)
         .where(WorkspaceRow.id == workspace_id)
@@ -102,8 +102,8 @@ async def remove(session: AsyncSession, workspace_id: str) -> None:
 async def members(
     session: AsyncSession, workspace_id: str, text: str | None, part: Part
 ) -> tuple[Sequence[Row[Any]], int]:
-    """The members of a workspace with `text` in their names, each with the name, and how many
-    there are; by default by name."""
+    """Return the members of a workspace with `text` in their names, each with the name, and the
+    total; sorted by name by default."""
     query = select(MemberRow, UserRow.username).join(UserRow, UserRow.id == MemberRow.user_id)
     query = query.where(MemberRow.workspace_id == workspace_id)
     query = containing_text(query, text, UserRow.username)
@@ -116,12 +116,12 @@ async def member(session: AsyncSession, workspace_id: str, user_id: str) -> Memb
 
 
 def add_member(session: AsyncSession, row: MemberRow) -> None:
-    """Let a user into a workspace."""
+    """Add a user to a workspace."""
     session.add(row)
 
 
 async def environments(session: AsyncSession, workspace_id: str) -> list[EnvironmentRow]:
-    """The environments of a workspace in their order."""
+    """Return the environments of a workspace in their order."""
     rows = await session.scalars(
         select(EnvironmentRow)
         .where(EnvironmentRow.workspace_id == workspace_id)
@@ -133,7 +133,7 @@ async def environments(session: AsyncSession, workspace_id: str) -> list[Environ
 async def environments_of(
     session: AsyncSession, workspace_ids: Collection[str]
 ) -> dict[str, list[EnvironmentRow]]:
-    """The environments of these workspaces in their order."""
+    """Return the environments of these workspaces in their order."""
     rows = await session.scalars(
         select(EnvironmentRow)
         .where(EnvironmentRow.workspace_id.in_(workspace_ids))
@@ -146,7 +146,7 @@ async def environments_of(
 
 
 async def environment(session: AsyncSession, workspace_id: str, name: str) -> EnvironmentRow | None:
-    """An environment, which can't be taken away before the commit."""
+    """Return an environment, which can't be removed before the commit."""
     result: EnvironmentRow | None = await session.scalar(
         select(EnvironmentRow)
         .where(EnvironmentRow.workspace_id == workspace_id, EnvironmentRow.name == name)
@@ -156,7 +156,7 @@ async def environment(session: AsyncSession, workspace_id: str, name: str) -> En
 
 
 async def append_environment(session: AsyncSession, workspace_id: str, name: str) -> None:
-    """Add an environment as the last one, unless another request has done so meanwhile."""
+    """Append an environment, unless another request has done so meanwhile."""
     last = await session.scalar(
         select(func.max(EnvironmentRow.position)).where(EnvironmentRow.workspace_id == workspace_id)
     )
@@ -176,7 +176,7 @@ async def append_environment(session: AsyncSession, workspace_id: str, name: str
 
 
 async def remove_environment(session: AsyncSession, workspace_id: str, name: str) -> None:
-    """Take an environment away; waits for those who are changing something in it."""
+    """Remove an environment; waits for those who are changing something in it."""
     await session.execute(
         delete(EnvironmentRow)
         .where(EnvironmentRow.workspace_id == workspace_id, EnvironmentRow.name == name)

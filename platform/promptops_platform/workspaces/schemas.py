@@ -1,4 +1,4 @@
-"""Workspaces on the wire."""
+"""Requests and responses of workspaces."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 
 Visibility = Literal["open", "restricted"]
-# The scope `sdk` is for API keys.
+# The scope `sdk` is for API keys only.
 MemberRole = Literal[Role.VIEWER, Role.EDITOR, Role.ADMIN]
 MOST_APPROVALS = 10
 Approvals = Annotated[
@@ -36,8 +36,8 @@ class WorkspaceCreate(BaseModel):
     visibility: Visibility = "open"
     implicit_lookup: bool | None = Field(
         default=None,
-        description="Whether a fetch or watch that names no workspace looks into this one. Global "
-        "admins decide it; without it, a workspace that one of them makes does, another does not.",
+        description="Whether a fetch or watch that names no workspace finds prompts of this one. "
+        "Only global admins may set it; by default it is true for workspaces that they create.",
     )
 
 
@@ -51,8 +51,8 @@ class WorkspaceUpdate(BaseModel):
     visibility: Visibility | None = None
     implicit_lookup: bool | None = Field(
         default=None,
-        description="Whether a fetch or watch that names no workspace looks into this one; only "
-        "global admins may change it.",
+        description="Whether a fetch or watch that names no workspace finds prompts of this one; "
+        "only global admins may change it.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Workspaces."""
+"""The service of workspaces."""
 
 import itertools
 import re
@@ -25,7 +25,7 @@ from promptops_platform.workspaces.tables import MemberRow, WorkspaceRow
 
 
 class WorkspaceFields(TypedDict, total=False):
-    """What a change may hold; what is left out stays."""
+    """The fields of a change; None keeps the value."""
 
     name: str
     slug: str
@@ -38,7 +38,7 @@ LONGEST_SUFFIX = 10
 
 
 class WorkspaceService:
-    """Creates and finds workspaces. Who may enter which is for `Grants` to say."""
+    """Creates and finds workspaces. `Grants` decides who has access."""
 
     def __init__(
         self,
@@ -58,18 +58,17 @@ class WorkspaceService:
     async def search(
         self, transaction: Transaction, text: str | None, part: Part, *, actor: Actor
     ) -> tuple[list[WorkspaceRow], int]:
-        """The workspaces that exist for the caller, by default oldest first, and how many there
-        are."""
+        """Return the workspaces that the caller can see, oldest first by default, and the total."""
         readable = self._grants.readable(actor)
         rows, total = await repository.search(transaction.session, readable, text, part)
-        # One may have been closed to the caller meanwhile.
+        # The caller may have lost access to one meanwhile.
         return [row for row in rows if self._grants.can_read(actor, row.id)], total
 
     async def find(
         self, transaction: Transaction, name: str | None, *, actor: Actor
     ) -> WorkspaceRow:
-        """The workspace with this id or slug; for none that of the caller's API key, else
-        `default`. Raises NotFound, also where it doesn't exist for the caller."""
+        """Return the workspace with this id or slug; by default that of the caller's API key,
+        otherwise `default`. Raises NotFound, also if the caller can't see it."""
         wanted_name = name or actor.workspace_id or DEFAULT_WORKSPACE
         row = await repository.by_id_or_slug(transaction.session, wanted_name)
         if row is None or not self._grants.can_read(actor, row.id):
@@ -79,23 +78,24 @@ class WorkspaceService:
     async def find_for(
         self, transaction: Transaction, name: str | None, permission: Permission, *, actor: Actor
     ) -> WorkspaceRow:
-        """As `find`, for a change in it: it can't be deleted before the commit. Raises Forbidden
-        where the caller lacks the permission there."""
+        """Like `find`, for a change in the workspace: it can't be deleted before the commit. Raises
+        Forbidden if the caller lacks the permission there."""
         row = await self.find(transaction, name, actor=actor)
         self._grants.require(actor, permission, row.id)
         await self.lock_row(transaction, row.id)
         return row
 
     async def lock_row(self, transaction: Transaction, workspace_id: str) -> None:
-        """Keep a workspace from being deleted before the commit; raises NotFound where it is gone.
+        """Protect a workspace from deletion until the commit; raises NotFound if it is deleted.
 
-        Who also locks something in it does so afterwards, as a deletion of the workspace does.
+        Locks on its contents must be taken afterwards, in the same order as a deletion of the
+        workspace.
         """
         if not await repository.lock_row(transaction.session, workspace_id):
             raise _gone(workspace_id)
 
     async def gone(self, transaction: Transaction, workspace_ids: Collection[str]) -> set[str]:
-        """Those that were deleted; the others are kept as by `hold`."""
+        """Return those that were deleted; the others are protected like by `lock_row`."""
         return {
             workspace_id
             for workspace_id in sorted(workspace_ids)
@@ -105,8 +105,8 @@ class WorkspaceService:
     async def locked(
         self, transaction: Transaction, name: str, permission: Permission, *, actor: Actor
     ) -> WorkspaceRow:
-        """As `find`, locked until the commit, for a change of the workspace itself; raises
-        Forbidden where the caller lacks the permission there."""
+        """Like `find`, but locked until the commit, for a change of the workspace itself; raises
+        Forbidden if the caller lacks the permission there."""
         workspace = await self.find(transaction, name, actor=actor)
         self._grants.require(actor, permission, workspace.id)
         row = await repository.lock(transaction.session, workspace.id)
@@ -115,7 +115,7 @@ class WorkspaceService:
         return row
 
     def role(self, row: WorkspaceRow, *, actor: Actor) -> Role:
-        """The caller's role there; raises NotFound where it doesn't exist for the caller."""
+        """Return the caller's role there; raises NotFound if the caller can't see it."""
         role = self._grants.role_in(actor, row.id)
         if role is None:
             raise NotFound(f"workspace {row.id!r} not found; GET /api/workspaces lists them")
@@ -131,12 +131,12 @@ class WorkspaceService:
         visibility: str = OPEN,
         implicit_lookup: bool | None = None,
     ) -> WorkspaceRow:
-        """Make a workspace; its maker becomes the first member of a restricted one, as admin.
+        """Create a workspace; the creator becomes the first member of a restricted one, as admin.
 
-        Without a slug it gets one made of its name, or the next that is free: `team-2`.
-        Without `implicit_lookup` it is marked where its maker may mark it. Raises BadRequest for a
-        restricted workspace that its maker could not see; Conflict for a taken slug; Forbidden
-        for a mark by somebody who isn't a global admin.
+        Without a slug it gets one derived from its name, or the next free one: `team-2`. Without
+        `implicit_lookup` it is marked if its creator may mark it. Raises BadRequest for a
+        restricted workspace that its creator could not see, Conflict for a taken slug, and
+        Forbidden for a mark by others than global admins.
         """
         if implicit_lookup:
             self._grants.require_global(actor, Permission.WORKSPACES_MARK)
@@ -144,8 +144,8 @@ class WorkspaceService:
             implicit_lookup = self._grants.has_global(actor, Permission.WORKSPACES_MARK)
         if visibility != OPEN and actor.user_id is None and actor.role != Role.ADMIN:
             raise BadRequest(
-                "visibility: a restricted workspace is for users, and an API key is none; log in "
-                "to make it, or use a key with role admin"
+                "visibility: a restricted workspace needs a user as its first member; log in to "
+                "create it, or use an API key with role admin"
             )
         await repository.lock_slugs(transaction.session)
         row = WorkspaceRow(
@@ -189,7 +189,7 @@ class WorkspaceService:
         return row
 
     async def seed(self, transaction: Transaction) -> None:
-        """Make the workspace `default` of an empty database."""
+        """Create the workspace `default` in an empty database."""
         if await repository.exists(transaction.session):
             return
         row = WorkspaceRow(
@@ -252,7 +252,7 @@ class WorkspaceService:
 
 
 def shown(row: WorkspaceRow) -> dict[str, Any]:
-    """What the audit trail keeps."""
+    """Return the fields for the audit trail."""
     return {
         "name": row.name,
         "slug": row.slug,
@@ -262,13 +262,14 @@ def shown(row: WorkspaceRow) -> dict[str, Any]:
 
 
 def _check_default(row: WorkspaceRow, fields: WorkspaceFields) -> None:
-    """Clients that name no workspace rely on it, and the flows of another slug have other names."""
+    """Clients without a workspace rely on it, and another slug would change the names of its
+    flows."""
     if row.id != DEFAULT_WORKSPACE:
         return
     if fields.get("visibility", OPEN) != OPEN:
         raise BadRequest(
             "visibility: the workspace 'default' stays open, clients without a workspace use it; "
-            "make a restricted one beside it"
+            "create another workspace that is restricted"
         )
     if fields.get("slug", DEFAULT_WORKSPACE) != DEFAULT_WORKSPACE:
         raise BadRequest("slug: the workspace 'default' keeps its slug; change its name instead")
@@ -284,7 +285,7 @@ def _gone(name: str) -> NotFound:
 
 
 async def _free_slug(transaction: Transaction, name: str) -> str:
-    """The slug of a name, or that with the lowest number from 2 on that nobody has."""
+    """Return the slug of a name, or that slug with the lowest free number from 2 on."""
     slug = _slug_of(name)
     taken = await repository.slugs_from(transaction.session, slug[: LONGEST_LABEL - LONGEST_SUFFIX])
     numbered = (

@@ -1,4 +1,4 @@
-"""The tables of workspaces, their members and their environments."""
+"""Tables of workspaces, their members and their environments."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ class WorkspaceRow(Table):
     name: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(64), unique=True)
     visibility: Mapped[str] = mapped_column(String(16))
-    # Whether a fetch or a watch that names no workspace finds its prompts.
+    # Whether fetches and watches that name no workspace find its prompts.
     implicit_lookup: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -39,8 +39,8 @@ class MemberRow(Table):
 class EnvironmentRow(Table):
     """An environment of a workspace; `position` orders them, from 0.
 
-    `approvals` is how many others must approve a change of what it serves; with `allow_bypass`
-    an admin may do without, giving a reason.
+    `approvals` is how many others must approve a change of what it serves; with `allow_bypass`, an
+    admin may apply a change without them, giving a reason.
     """
 
     __tablename__ = "environments"

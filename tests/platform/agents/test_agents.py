@@ -118,7 +118,7 @@ async def test_a_taken_key_is_a_conflict(platform: RunningPlatform) -> None:
         ({"max_steps": 0}, "max_steps: "),
         ({"max_steps": 51}, "max_steps: "),
         ({"window_messages": 0}, "window_messages: "),
-        ({"parameters": {"messages": []}}, "parameters: 'messages' is made of the agent's own"),
+        ({"parameters": {"messages": []}}, "parameters: 'messages' is set by the agent's own"),
         ({"parameters": {"max_tokens": "5"}}, "parameters: 'max_tokens' must be a whole number"),
         ({"parameters": []}, "parameters: "),
         ({"output_schema": {"type": "objekt"}}, "output_schema: is not a JSON Schema"),

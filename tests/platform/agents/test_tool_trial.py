@@ -108,5 +108,5 @@ async def test_a_try_is_audited_without_its_arguments(
     entries = (await platform.http.get("/api/audit", params={"limit": 5})).json()["data"]
     entry = next(one for one in entries if one["resource_id"] == agent["id"])
     assert (entry["action"], entry["resource"], entry["key"]) == ("test", "agent", agent["key"])
-    assert entry["summary"] == f"tried tool forecast of agent {agent['key']}: it answers"
+    assert entry["summary"] == f"tried tool forecast of agent {agent['key']}: it succeeded"
     assert "Secretville" not in str(entries)

@@ -146,12 +146,12 @@ async def test_an_admin_bypasses_approvals_where_the_environment_allows_it(
     answer = await decide(team.cy, request, "apply", **body)
     if not allowed:
         assert answer.status_code == 403
-        assert "lets nobody do without approvals" in answer.json()["error"]
+        assert "doesn't allow to bypass approvals" in answer.json()["error"]
         return
     assert sent(answer)["bypassed"] is True
     assert await team.served(prompt) == "two"
     entries = sent(await team.cy.get(f"/api/audit?workspace={team.workspace}&action=bypass"))
-    assert "without the approvals that are needed: Customers see a typo." in entries[0]["summary"]
+    assert "without the required approvals: Customers see a typo." in entries[0]["summary"]
 
 
 async def test_what_can_not_be_proposed_is_refused_with_the_way_to_do_it(team: Team) -> None:

@@ -160,7 +160,7 @@ async def test_a_delivery_is_fired_again_on_request(platform: RunningPlatform) -
         ({"on": {"event": "prompt.published", "tag": "a"}}, "tag"),
         ({"on": {"event": "run.failed", "tag": ["a"]}}, "tag"),
         ({"on": {"event": "run.failed", "tag": " "}}, "is blank"),
-        ({"on": {"event": "run.failed", "tag": "a,b"}}, "'a,b' is several tags"),
+        ({"on": {"event": "run.failed", "tag": "a,b"}}, "'a,b' contains several tags"),
         ({"on": {"webhook": True, "key": "a"}}, "key"),
         ({"on": {"webhook": False}}, "webhook"),
         ({"deliver": TO}, "deliver"),
@@ -297,12 +297,12 @@ async def test_a_client_that_is_behind_fires_once_for_what_it_lacks(
         async with following(platform, app=app, client="python", version="9.9") as follower:
             prompt = await platform.create(env="prod")
             await follower.report_keys(prompt["key"])
-            await watch.look()
+            await watch.check()
             assert await events(platform, trigger) == []
             clock.advance(timedelta(seconds=31))
 
             async def look() -> list[dict[str, Any]]:
-                await watch.look()
+                await watch.check()
                 return await events(platform, trigger)
 
             (event,) = await until_found(look)

@@ -1,4 +1,4 @@
-"""What happens while Prefect is away is told when it is back, once."""
+"""Events that happen while Prefect is away are sent when it is back, once."""
 
 from pathlib import Path
 

@@ -197,7 +197,7 @@ async def test_workflows_that_run_each_other_are_refused(running: RunningPlatfor
     await save_workflow(running, [{"type": "workflow", "key": one}], key=other)
     sentence = await error_of(await run_workflow(running, first), 400)
     assert sentence == (
-        f"key: workflow {one!r} runs itself ({one} → {other} → {one}); take one step out"
+        f"key: workflow {one!r} runs itself ({one} → {other} → {one}); remove one of the steps"
     )
 
 

@@ -114,7 +114,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Diff Agent
+         * Compare Agent Versions
          * @description Compare two versions. Without parameters, return what a publish would change.
          */
         get: operations["agents_diff"];
@@ -134,7 +134,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Agent Moves
+         * Get Agent History
          * @description List the changes of what each environment serves: what, when and by whom, newest
          *     first.
          */
@@ -286,7 +286,7 @@ export interface paths {
         get: operations["agents_list_versions"];
         put?: never;
         /**
-         * Make Agent Version
+         * Create Agent Version
          * @description Create a version of the working copy without serving it. If a version with the same
          *     definition exists, it is returned.
          */
@@ -325,13 +325,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Open Link
+         * Get Approval By Link
          * @description Return what the link decides. This does not use the link up.
          */
         get: operations["approvals_open_link"];
         put?: never;
         /**
-         * Decide By Link
+         * Decide Approval By Link
          * @description Approve or reject. The link stops working afterwards.
          */
         post: operations["approvals_decide_by_link"];
@@ -391,7 +391,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Approve
+         * Approve Step
          * @description Approve. The run continues, and the step's output contains your comment and values.
          *
          *     The response is a 409 if somebody has decided already or the run has ended.
@@ -434,7 +434,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Reject
+         * Reject Step
          * @description Reject. The run fails, or continues if the step has `continue_on_error`.
          *
          *     The response is a 409 if somebody has decided already or the run has ended.
@@ -454,7 +454,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Audit
+         * List Audit Entries
          * @description List who changed what, newest first.
          */
         get: operations["audit_list"];
@@ -474,7 +474,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export Audit
+         * Export Audit Entries
          * @description Stream all entries that match the filters, newest first, as of the start of the export.
          *
          *     If it fails midway, the connection is closed; continue with `before` and the last id that you
@@ -581,7 +581,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Comment Change Request
+         * Comment On Change Request
          * @description Add a comment.
          */
         post: operations["change_requests_comment_change_request"];
@@ -701,14 +701,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Api Keys
+         * List API Keys
          * @description List the API keys that you may manage, by default the newest first. Without `limit`, all are
          *     returned.
          */
         get: operations["access_list_api_keys"];
         put?: never;
         /**
-         * Create Api Key
+         * Create API Key
          * @description Create an API key. It is shown in this response only.
          */
         post: operations["access_create_api_key"];
@@ -729,7 +729,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Revoke Api Key
+         * Revoke API Key
          * @description Revoke an API key and the keys that it made. Within a second they are refused and their
          *     connections are closed.
          */
@@ -749,7 +749,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Adopt Api Key
+         * Adopt API Key
          * @description Become the maker of an API key, so that it remains when the account that made it is
          *     deleted.
          */
@@ -808,7 +808,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Me
+         * Get Current User
          * @description Get the user that the token belongs to.
          */
         get: operations["access_me"];
@@ -869,7 +869,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Playground Providers
+         * List Playground Providers
          * @description List the values that `provider` accepts: the built-in providers, then the stored
          *     connections.
          */
@@ -1114,7 +1114,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Diff Prompt
+         * Compare Prompt Versions
          * @description Compare two versions. Without parameters, return what a publish would change.
          */
         get: operations["prompts_diff"];
@@ -1134,7 +1134,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Moves
+         * Get Prompt History
          * @description List the changes of the served version: what, when and by whom, newest first.
          */
         get: operations["prompts_list_moves"];
@@ -1224,13 +1224,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Versions
+         * List Prompt Versions
          * @description List the versions of a prompt, newest first. Without `limit`, all versions are returned.
          */
         get: operations["prompts_list_versions"];
         put?: never;
         /**
-         * Make Version
+         * Create Prompt Version
          * @description Create a version of the working copy without serving it. If a version with this label and
          *     content exists, it is returned.
          */
@@ -1304,7 +1304,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Try Connection
+         * Test Connection
          * @description Ask the provider for a few tokens, for at most 20 seconds. A failed call is a 200 too, with
          *     `ok` false.
          */
@@ -1363,7 +1363,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Chart Runs
+         * List Run Points
          * @description Get the newest runs as points of time and latency, for a chart that shows outliers.
          */
         get: operations["runs_chart"];
@@ -1383,7 +1383,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Run Stats
+         * Get Run Statistics
          * @description Get totals of the runs that have ended and, on request, series over time.
          */
         get: operations["runs_stats"];
@@ -1447,7 +1447,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Stream Run
+         * Stream Run Events
          * @description Stream the events of a run as server-sent events until it has ended.
          *
          *     The stream begins with `run`, the whole run, unless it can resume after `last-event-id`.
@@ -1550,7 +1550,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Preview Times
+         * Preview Schedule Times
          * @description Return the next ten times of a timetable. Nothing is saved.
          */
         post: operations["schedules_preview_times"];
@@ -1568,7 +1568,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Times
+         * List Schedule Times
          * @description Return when schedules are due between two times at most a hundred days apart, at most the
          *     first 500 future times of each schedule, and the runs that they have started in between.
          */
@@ -1681,7 +1681,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Fetch a prompt
+         * Fetch Prompt
          * @description Fetch what is served for a key, from memory. Fetch again with `If-None-Match` whenever the WebSocket sends the key. `workspace` defaults to that of the API key, else `default`, else the oldest one that has the key in this environment.
          */
         get: operations["realtime_fetch"];
@@ -1729,7 +1729,7 @@ export interface paths {
         get: operations["access_get_session"];
         put?: never;
         /**
-         * Open Session
+         * Create Session
          * @description Log in from a browser. The session is stored in a cookie that scripts can't read.
          */
         post: operations["access_open_session"];
@@ -1747,7 +1747,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read System
+         * Get System State
          * @description Return the state of versions, database, change feed, replicas, run engine and Prefect, and
          *     the settings in effect without secrets.
          */
@@ -1768,7 +1768,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Examine System
+         * Find Problems
          * @description Return what `promptops doctor` finds and how to fix each problem. This takes a few seconds at
          *     most; the result is reused for five seconds.
          */
@@ -1889,7 +1889,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Rotate Secret
+         * Rotate Trigger Secret
          * @description Create a new secret, which is shown in this response only. The old one stays valid for
          *     `overlap_seconds`, a day by default; meanwhile deliveries are signed with both.
          */
@@ -1958,7 +1958,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Note Heartbeat
+         * Report Heartbeat
          * @description Report that a worker is alive. The response says what to do with its runs.
          */
         post: operations["workers_note_heartbeat"];
@@ -1978,7 +1978,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Leave
+         * Remove Worker
          * @description Report that a worker stops. Its remaining runs go to other workers.
          */
         post: operations["workers_leave"];
@@ -2038,7 +2038,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Report Events
+         * Report Run Events
          * @description Record the events of a run. The response is a 409 if the run no longer belongs to the
          *     worker.
          */
@@ -2176,7 +2176,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Diff Workflow
+         * Compare Workflow Versions
          * @description Compare two versions. Without parameters, return what a publish would change.
          */
         get: operations["workflows_diff"];
@@ -2196,7 +2196,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Workflow Moves
+         * Get Workflow History
          * @description List the changes of what each environment serves: what, when and by whom, newest
          *     first.
          */
@@ -2285,7 +2285,7 @@ export interface paths {
          * Run Workflow
          * @description Run a workflow as a Prefect flow. With `wait` false, the response doesn't wait for its end.
          *
-         *     A run that begins to wait for an approval is returned at once, with 202.
+         *     A run that waits for an approval is returned immediately, with status 202.
          */
         post: operations["workflows_run"];
         delete?: never;
@@ -2328,7 +2328,7 @@ export interface paths {
         get: operations["workflows_list_versions"];
         put?: never;
         /**
-         * Make Workflow Version
+         * Create Workflow Version
          * @description Create a version of the working copy without serving it. If a version with the same
          *     definition exists, it is returned.
          */
@@ -2469,7 +2469,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Put Member
+         * Set Member
          * @description Add a member, by the user's id or name, or change a member's role.
          */
         put: operations["workspaces_put_member"];
@@ -2492,7 +2492,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Health
+         * Get Health
          * @description Return 200 as long as the process serves requests.
          */
         get: operations["health"];
@@ -2534,7 +2534,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Metrics
+         * Get Metrics
          * @description Return the metrics of this process in Prometheus's text format.
          */
         get: operations["health_metrics"];
@@ -2554,7 +2554,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Ready
+         * Get Readiness
          * @description Return whether to send requests to this replica: 200 while the database responds and the
          *     change feed is followed, otherwise 503, both with `parts`. Parts that only runs need are
          *     listed too, and count with `runs=true`. The response takes about a second at most, and the
@@ -2731,7 +2731,7 @@ export interface components {
         };
         /**
          * AgentCreate
-         * @description A new agent. `workspace` takes an id or a slug, and so does `workspace_id`.
+         * @description A new agent. `workspace` and `workspace_id` accept an id or a slug.
          * @example {
          *       "key": "weather",
          *       "prompt": "Will it rain in {{city}}?",
@@ -2774,7 +2774,7 @@ export interface components {
             key: string;
             /**
              * Max Steps
-             * @description Most calls of a model in a run; 8 by default.
+             * @description Maximum number of model calls in a run; 8 by default.
              */
             max_steps?: number | null;
             /** Model */
@@ -2783,7 +2783,7 @@ export interface components {
             name?: string | null;
             /**
              * Output Schema
-             * @description JSON Schema that the answer must follow.
+             * @description JSON Schema that the answer must match.
              */
             output_schema?: {
                 [key: string]: unknown;
@@ -2805,7 +2805,7 @@ export interface components {
             prompt_ref?: components["schemas"]["PromptReference"] | null;
             /**
              * Provider
-             * @description `mock` where none is given, or the empty text.
+             * @description `mock` if absent or empty.
              */
             provider?: string | null;
             /**
@@ -2817,7 +2817,7 @@ export interface components {
             tools?: components["schemas"]["HttpTool"][] | null;
             /**
              * Updated At
-             * @description Of the answer, where the whole agent is sent back: then `prompt` and `prompt_ref` may both be present, and the changed one counts.
+             * @description The value of the response, if the whole agent is sent back: then `prompt` and `prompt_ref` may both be present, and the changed one counts.
              */
             updated_at?: unknown;
             /**
@@ -2868,7 +2868,7 @@ export interface components {
             if_version?: number | null;
             /**
              * Max Steps
-             * @description Most calls of a model in a run; 8 by default.
+             * @description Maximum number of model calls in a run; 8 by default.
              */
             max_steps?: number | null;
             /** Model */
@@ -2877,7 +2877,7 @@ export interface components {
             name?: string | null;
             /**
              * Output Schema
-             * @description JSON Schema that the answer must follow.
+             * @description JSON Schema that the answer must match.
              */
             output_schema?: {
                 [key: string]: unknown;
@@ -2899,7 +2899,7 @@ export interface components {
             prompt_ref?: components["schemas"]["PromptReference"] | null;
             /**
              * Provider
-             * @description `mock` where none is given, or the empty text.
+             * @description `mock` if absent or empty.
              */
             provider?: string | null;
             /**
@@ -2911,7 +2911,7 @@ export interface components {
             tools?: components["schemas"]["HttpTool"][] | null;
             /**
              * Updated At
-             * @description Of the answer, where the whole agent is sent back: then `prompt` and `prompt_ref` may both be present, and the changed one counts.
+             * @description The value of the response, if the whole agent is sent back: then `prompt` and `prompt_ref` may both be present, and the changed one counts.
              */
             updated_at?: unknown;
             /**
@@ -2934,8 +2934,8 @@ export interface components {
         };
         /**
          * AgentResult
-         * @description The answer of a run with its steps and its flow run in Prefect. `structured` is the answer
-         *     as a JSON value that follows the agent's output schema, or null if the agent has none.
+         * @description The answer of a run with its steps and its flow run in Prefect. `structured` is the answer as
+         *     a JSON value that matches the agent's output schema, or null if the agent has none.
          * @example {
          *       "conversation_id": "chat-17",
          *       "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
@@ -3006,8 +3006,9 @@ export interface components {
         };
         /**
          * AgentStep
-         * @description A finished step. `input` is a tool's arguments as JSON, and what a model was told that no
-         *     step before had told it. The run goes on after a tool's error, which the model is told.
+         * @description A finished step. `input` contains a tool's arguments as JSON, or the messages that a model
+         *     received and no earlier step had. After a tool's error, which the model receives, the run
+         *     continues.
          * @example {
          *       "attempts": 1,
          *       "duration": 0.412,
@@ -4422,8 +4423,8 @@ export interface components {
         };
         /**
          * Conversation
-         * @description A conversation; `id` is the `conversation_id` of its runs, or a pseudonym that can be used
-         *     instead, where PROMPTOPS_RUN_REDACT blanks out a part of it.
+         * @description A conversation; `id` is the `conversation_id` of its runs, or, if PROMPTOPS_RUN_REDACT
+         *     redacts a part of it, a pseudonym that can be used instead.
          * @example {
          *       "agent_id": "6d7e8f90a1b2c3d4",
          *       "created_at": "2026-03-14T09:26:53.589793Z",
@@ -4452,7 +4453,7 @@ export interface components {
         };
         /**
          * ConversationDetail
-         * @description A conversation with its newest messages, in their order.
+         * @description A conversation with its newest messages in chronological order.
          * @example {
          *       "agent_id": "6d7e8f90a1b2c3d4",
          *       "created_at": "2026-03-14T09:26:53.589793Z",
@@ -4497,7 +4498,7 @@ export interface components {
         };
         /**
          * ConversationMessage
-         * @description A message. `tool_calls` are the calls that the assistant asks for; a message with the role
+         * @description A message. `tool_calls` are the calls that the assistant requests; a message with the role
          *     `tool` is the result of the call named by `tool_call_id`. PROMPTOPS_RUN_TEXTS and
          *     PROMPTOPS_RUN_REDACT apply to the texts.
          * @example {
@@ -5449,8 +5450,8 @@ export interface components {
         };
         /**
          * HttpTool
-         * @description A request that the model may ask for. Arguments that are not in the URL are sent as JSON
-         *     in the body, or in the query of a GET or DELETE.
+         * @description A request that the model may make. Arguments that are not in the URL are sent as JSON in the
+         *     body, or in the query of a GET or DELETE.
          * @example {
          *       "description": "The weather forecast of a city.",
          *       "method": "GET",
@@ -6378,7 +6379,7 @@ export interface components {
         };
         /**
          * OnApproval
-         * @description A run begins to wait for an approval, or a reminder is due.
+         * @description A run starts to wait for an approval, or a reminder is due.
          * @example {
          *       "event": "approval.reminder",
          *       "workflow": "refund"
@@ -7458,7 +7459,7 @@ export interface components {
             key: string;
             /**
              * Version
-             * @description Without it, what is served, by the rollout while one is on.
+             * @description By default what is served, including by an active rollout.
              */
             version?: string | null;
         };
@@ -8466,8 +8467,8 @@ export interface components {
         };
         /**
          * RunAction
-         * @description What is run: a workflow or an agent, of a version, of what an environment serves, or the
-         *     working copy. Variables may hold `{{event.key}}`, JMESPath over the event.
+         * @description The workflow or agent to run: a version, what an environment serves, or the working copy.
+         *     Variables may contain `{{event.key}}`, JMESPath over the event.
          * @example {
          *       "variables": {
          *         "who": "{{event.key}}"
@@ -8532,7 +8533,7 @@ export interface components {
             stream?: boolean | null;
             /**
              * Subject
-             * @description For whom the run is: a rollout always gives a subject the same variant.
+             * @description Whom the run is for: a rollout always gives a subject the same variant.
              */
             subject?: string | null;
             /** Variables */
@@ -9614,7 +9615,7 @@ export interface components {
             agent?: string | null;
             /**
              * Catch Up
-             * @description What becomes of times that pass by more than a minute, as nothing runs then: `skip` runs none of them, `one` the last, `all` the last hundred.
+             * @description What happens to times that pass by more than a minute while nothing runs: `skip` runs none of them, `one` the last, `all` the last hundred.
              */
             catch_up?: ("skip" | "one" | "all") | null;
             /**
@@ -9630,7 +9631,7 @@ export interface components {
             key: string;
             /**
              * Overlap
-             * @description What happens when the previous run still goes: `skip` does not run, `queue` waits for its end, `replace` cancels it.
+             * @description What happens if the previous run is still in progress: `skip` does not run, `queue` waits for its end, `replace` cancels it.
              */
             overlap?: ("skip" | "queue" | "replace") | null;
             /** Paused */
@@ -9673,7 +9674,7 @@ export interface components {
             agent?: string | null;
             /**
              * Catch Up
-             * @description What becomes of times that pass by more than a minute, as nothing runs then: `skip` runs none of them, `one` the last, `all` the last hundred.
+             * @description What happens to times that pass by more than a minute while nothing runs: `skip` runs none of them, `one` the last, `all` the last hundred.
              */
             catch_up?: ("skip" | "one" | "all") | null;
             /**
@@ -9692,7 +9693,7 @@ export interface components {
             interval_seconds?: number | null;
             /**
              * Overlap
-             * @description What happens when the previous run still goes: `skip` does not run, `queue` waits for its end, `replace` cancels it.
+             * @description What happens if the previous run is still in progress: `skip` does not run, `queue` waits for its end, `replace` cancels it.
              */
             overlap?: ("skip" | "queue" | "replace") | null;
             /** Paused */
@@ -10231,7 +10232,7 @@ export interface components {
         };
         /**
          * TimetableCheck
-         * @description A timetable to try out.
+         * @description A timetable to preview.
          * @example {
          *       "cron": "0 3 * * *",
          *       "timezone": "Europe/Berlin"
@@ -10465,7 +10466,7 @@ export interface components {
             };
             /**
              * Previous Secret Until
-             * @description Until when the secret before the last rotation is valid.
+             * @description Until when the previous secret is valid.
              */
             previous_secret_until?: string | null;
             /**
@@ -10500,8 +10501,8 @@ export interface components {
         };
         /**
          * TriggerCreate
-         * @description A new trigger, which runs something or delivers a webhook. `workspace` takes an id or a slug,
-         *     and so does `workspace_id`.
+         * @description A new trigger, which runs something or delivers a webhook. `workspace` and `workspace_id`
+         *     accept an id or a slug.
          * @example {
          *       "key": "announce-greetings",
          *       "on": {
@@ -10551,8 +10552,8 @@ export interface components {
         };
         /**
          * TriggerUpdate
-         * @description An edit. Fields that are absent or null keep their value. With `if_revision` it is refused
-         *     if somebody else has changed the trigger since.
+         * @description An edit. Fields that are absent or null keep their value. With `if_revision` the edit is
+         *     refused if somebody else has changed the trigger since.
          * @example {
          *       "enabled": false,
          *       "if_revision": 3
@@ -10578,7 +10579,7 @@ export interface components {
         };
         /**
          * TryTool
-         * @description A tool, of an agent or not saved yet, and the arguments of a call.
+         * @description A tool, which may be unsaved, and the arguments of a call.
          * @example {
          *       "arguments": {
          *         "city": "Oslo"
@@ -11052,7 +11053,7 @@ export interface components {
         };
         /**
          * WorkflowCreate
-         * @description A new workflow. `workspace` takes an id or a slug, and so does `workspace_id`.
+         * @description A new workflow. `workspace` and `workspace_id` accept an id or a slug.
          * @example {
          *       "key": "welcome",
          *       "name": "Welcome",
@@ -11087,7 +11088,7 @@ export interface components {
             description?: string | null;
             /**
              * Input Schema
-             * @description JSON Schema of the variables of a run; `{}` takes any.
+             * @description JSON Schema of the variables of a run; `{}` accepts any.
              */
             input_schema?: {
                 [key: string]: unknown;
@@ -11123,7 +11124,7 @@ export interface components {
             tags?: string | null;
             /**
              * Timeout
-             * @description What a run may take, as in `90s`, `2m`, `1h`; at most a day.
+             * @description Time limit of a run, such as `90s`, `2m`, `1h`; at most a day.
              */
             timeout?: string | "" | null;
             /** Workspace */
@@ -11184,7 +11185,7 @@ export interface components {
             if_version?: number | null;
             /**
              * Input Schema
-             * @description JSON Schema of the variables of a run; `{}` takes any.
+             * @description JSON Schema of the variables of a run; `{}` accepts any.
              */
             input_schema?: {
                 [key: string]: unknown;
@@ -11218,27 +11219,11 @@ export interface components {
             tags?: string | null;
             /**
              * Timeout
-             * @description What a run may take, as in `90s`, `2m`, `1h`; at most a day.
+             * @description Time limit of a run, such as `90s`, `2m`, `1h`; at most a day.
              */
             timeout?: string | "" | null;
         } & {
             [key: string]: unknown;
-        };
-        /**
-         * WorkflowJudgement
-         * @description At most one problem per step. Without problems, the definition can run.
-         */
-        WorkflowJudgement: {
-            /** Data */
-            data: components["schemas"]["WorkflowProblem"][];
-            /**
-             * Warnings
-             * @description What has no effect, or leaves a placeholder unfilled.
-             * @example [
-             *       "step 1 (greet): field 'modell' is unknown and has no effect"
-             *     ]
-             */
-            warnings: string[];
         };
         /** WorkflowPage */
         WorkflowPage: {
@@ -11261,12 +11246,12 @@ export interface components {
             error: string;
             /**
              * Field
-             * @description Null where the step itself is wrong.
+             * @description Null if the step itself is invalid.
              */
             field: string | null;
             /**
              * Step
-             * @description Null where the list itself is wrong.
+             * @description Null if the list itself is invalid.
              */
             step: number | null;
         };
@@ -11310,7 +11295,7 @@ export interface components {
             steps: components["schemas"]["WorkflowStep"][];
             /**
              * Warnings
-             * @description What of the request or the definition has no effect.
+             * @description What has no effect in the request or the definition.
              */
             warnings: string[];
         };
@@ -11446,6 +11431,23 @@ export interface components {
             steps: number[];
         };
         /**
+         * WorkflowValidation
+         * @description The result of a check: at most one problem per step. Without problems, the definition can
+         *     run.
+         */
+        WorkflowValidation: {
+            /** Data */
+            data: components["schemas"]["WorkflowProblem"][];
+            /**
+             * Warnings
+             * @description What has no effect, or leaves a placeholder unfilled.
+             * @example [
+             *       "step 1 (greet): field 'modell' is unknown and has no effect"
+             *     ]
+             */
+            warnings: string[];
+        };
+        /**
          * Workspace
          * @description A workspace. `role` is your role in it. With `implicit_lookup`, a fetch or watch that
          *     names no workspace finds its prompts.
@@ -11492,7 +11494,7 @@ export interface components {
         WorkspaceCreate: {
             /**
              * Implicit Lookup
-             * @description Whether a fetch or watch that names no workspace looks into this one. Global admins decide it; without it, a workspace that one of them makes does, another does not.
+             * @description Whether a fetch or watch that names no workspace finds prompts of this one. Only global admins may set it; by default it is true for workspaces that they create.
              */
             implicit_lookup?: boolean | null;
             /** Name */
@@ -11528,7 +11530,7 @@ export interface components {
         WorkspaceUpdate: {
             /**
              * Implicit Lookup
-             * @description Whether a fetch or watch that names no workspace looks into this one; only global admins may change it.
+             * @description Whether a fetch or watch that names no workspace finds prompts of this one; only global admins may change it.
              */
             implicit_lookup?: boolean | null;
             /** Name */
@@ -16213,7 +16215,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorkflowJudgement"];
+                    "application/json": components["schemas"]["WorkflowValidation"];
                 };
             };
             400: components["responses"]["BadRequest"];

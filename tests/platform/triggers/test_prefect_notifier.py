@@ -1,4 +1,4 @@
-"""How often Prefect is told of what waits for its flow run."""
+"""How often Prefect is notified of a firing that waits for its flow run."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -6,8 +6,8 @@ from itertools import pairwise
 from harness.platform import RunningPlatform, new_key
 from harness.triggers import failed_delivery, new_trigger
 from promptops_platform.triggers import repository
+from promptops_platform.triggers.prefect_notifier import pauses_between_events
 from promptops_platform.triggers.tables import FiringRow
-from promptops_platform.triggers.telling import pauses_before_retelling
 
 HOUR = timedelta(hours=1)
 
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 async def waiting(
     platform: RunningPlatform, trigger_id: str, tellings: int, told_at: datetime | None
 ) -> str:
-    """The id of a firing that was told of so many times, last at that time."""
+    """The id of a firing that was sent so many times, last at that time."""
     firing_id = await failed_delivery(platform, trigger_id)
     async with platform.platform.database.write() as transaction:
         row = await transaction.session.get_one(FiringRow, firing_id)
@@ -24,25 +24,25 @@ async def waiting(
     return firing_id
 
 
-async def told_now(platform: RunningPlatform, now: datetime, limit: int = 100) -> list[str]:
+async def sent_now(platform: RunningPlatform, now: datetime, limit: int = 100) -> list[str]:
     async with platform.platform.database.read() as transaction:
-        rows = await repository.untold(
-            transaction.session, now, pauses_before_retelling(), limit=limit
+        rows = await repository.unsent(
+            transaction.session, now, pauses_between_events(), limit=limit
         )
         return [firing.id for firing, _ in rows]
 
 
 def test_each_pause_is_twice_the_one_before_and_at_most_an_hour() -> None:
-    pauses = pauses_before_retelling()
+    pauses = pauses_between_events()
     assert pauses[0] == timedelta(seconds=60)
     assert all(later == min(2 * pause, HOUR) for pause, later in pairwise(pauses))
     assert pauses[-1] == HOUR
 
 
-async def test_a_backlog_of_prefect_does_not_grow_by_what_is_told_again(
+async def test_repeated_events_do_not_grow_the_backlog_of_prefect(
     module_platform: RunningPlatform,
 ) -> None:
-    # Prefect does not know of a trigger that is off, so that nothing else tells of its firings.
+    # Prefect does not know of a trigger that is off, so that nothing else sends its firings.
     on = {"event": "prompt.published", "key": new_key()}
     trigger = await new_trigger(module_platform, on, enabled=False)
     now = datetime.now(UTC)
@@ -56,10 +56,10 @@ async def test_a_backlog_of_prefect_does_not_grow_by_what_is_told_again(
     often = await waiting(module_platform, trigger["id"], 40, now - HOUR - timedelta(seconds=1))
     await waiting(module_platform, trigger["id"], 40, now - HOUR + timedelta(seconds=5))
     new = await waiting(module_platform, trigger["id"], 0, None)
-    # The newest events go first: those told of again must not keep them from Prefect.
-    assert await told_now(module_platform, now) == [
+    # The newest events go first: repeated ones must not keep them from Prefect.
+    assert await sent_now(module_platform, now) == [
         new,
         *(due[count] for count in range(1, 6)),
         often,
     ]
-    assert await told_now(module_platform, now, limit=1) == [new]
+    assert await sent_now(module_platform, now, limit=1) == [new]

@@ -1,4 +1,4 @@
-"""Tells Prefect what has fired a trigger, until a flow run has come of it."""
+"""Notifies Prefect of firings until they have flow runs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,30 +20,30 @@ from promptops_platform.triggers.tables import FiringRow, TriggerRow
 log = structlog.get_logger(__name__)
 
 BATCH = 100
-# How often it looks for what another replica has left, or Prefect did not take.
+# How often to look for firings that another replica has left or Prefect did not accept.
 POLL_SECONDS = 2.0
-# Prefect may have lost an event that has no flow run after so long. It may also be late: each
-# repetition doubles the pause, so that they do not fill its queue.
-TOLD_AGAIN_AFTER = timedelta(seconds=60)
+# After this time without a flow run, Prefect may have lost the event. It may also be late: the
+# pause doubles with each repetition, so that repetitions don't fill its queue.
+SENT_AGAIN_AFTER = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(hours=1)
-# Firings are kept for so long.
+# How long firings are kept.
 KEEP = timedelta(days=30)
 PRUNE_EVERY_SECONDS = 600.0
 PRUNED_AT_ONCE = 500
 
 
-def pauses_before_retelling() -> list[timedelta]:
-    """How long to wait after the first telling, after the second, and so on; then always the
-    last."""
-    pauses = [TOLD_AGAIN_AFTER]
+def pauses_between_events() -> list[timedelta]:
+    """Return the pauses after the first notification, the second, and so on; the last one applies
+    to all later ones."""
+    pauses = [SENT_AGAIN_AFTER]
     while pauses[-1] < LONGEST_PAUSE:
         pauses.append(min(2 * pauses[-1], LONGEST_PAUSE))
     return pauses
 
 
-class FiringTeller:
-    """Every replica tells of all firings: the id of an event is the same from each of them, and
-    Prefect starts one flow run for an id."""
+class PrefectNotifier:
+    """Every replica sends all firings: the id of an event is the same from each of them, and
+    Prefect starts one flow run per id."""
 
     def __init__(self, *, database: Database, deployments: Deployments, clock: Clock) -> None:
         self._database = database
@@ -54,41 +54,41 @@ class FiringTeller:
         self._pruning: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to tell, and to delete what is old."""
-        self._task = asyncio.create_task(self._tell_forever(), name="trigger-firings")
+        """Start sending, and deleting old firings."""
+        self._task = asyncio.create_task(self._notify_forever(), name="trigger-firings")
         self._pruning = asyncio.create_task(self._prune_forever(), name="trigger-pruning")
 
     async def stop(self) -> None:
-        """What Prefect was not told is told after the next start. Harmless when repeated."""
+        """Stop; unsent firings are sent after the next start. Idempotent."""
         await end_tasks(self._task, self._pruning)
         self._task = self._pruning = None
 
     def fired(self, _firing_ids: Sequence[str]) -> None:
-        """Firings were committed here just now."""
+        """Called when firings were committed on this replica."""
         self._fired.set()
 
-    async def _tell_forever(self) -> None:
+    async def _notify_forever(self) -> None:
         while True:
             self._fired.clear()
             try:
-                while await self._tell():
+                while await self._notify():
                     pass
             except DatabaseUnavailable:
                 log.warning("firings_wait_for_the_database")
             except Exception:
-                log.exception("firings_not_told")
+                log.exception("firings_not_sent")
             await happens_within(self._fired, POLL_SECONDS)
 
-    async def _tell(self) -> bool:
-        """Tell of some firings; returns whether there may be more."""
+    async def _notify(self) -> bool:
+        """Send some firings; returns whether there may be more."""
         now = self._clock.now()
         async with self._database.read() as transaction:
-            rows = await repository.untold(
-                transaction.session, now, pauses_before_retelling(), limit=BATCH
+            rows = await repository.unsent(
+                transaction.session, now, pauses_between_events(), limit=BATCH
             )
             if not rows:
                 return False
-            # Prefect leaves out events of a deployment that it does not have yet.
+            # Prefect ignores events for a deployment that it does not have yet.
             refs = list({trigger.id for _, trigger in rows})
             there = await self._deployments.urls(transaction, KIND, refs)
         tellable = [(firing, trigger) for firing, trigger in rows if trigger.id in there]
@@ -96,7 +96,7 @@ class FiringTeller:
             return False
         async with self._database.write(background=True) as transaction:
             ids = [firing.id for firing, _ in tellable]
-            await repository.mark_told(transaction.session, ids, now)
+            await repository.mark_sent(transaction.session, ids, now)
         return len(rows) == BATCH
 
     async def _prune_forever(self) -> None:
@@ -116,7 +116,7 @@ class FiringTeller:
 
 
 def _event(firing: FiringRow, trigger: TriggerRow) -> PlatformEvent:
-    # Another id each time that it is told again: Prefect has forgotten, or lost, the one before.
+    # A new id for each repetition, because Prefect has forgotten or lost the previous event.
     event_id = uuid5(NAMESPACE_URL, f"promptops:{firing.id}:{firing.tellings}")
     return PlatformEvent(
         id=str(event_id),
