@@ -1,1 +1,1 @@
-"""Prompts, agents and workflows as files in a folder, kept in step with a server over its API."""
+"""Prompts, agents and workflows as files in a folder, synchronized with a server over its API."""

@@ -1,4 +1,4 @@
-"""What differs between a folder and a server, and who has changed it."""
+"""Compares a folder with a server, and finds out which side has changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`here` is what the folder has, `there` what the server has; None for nothing."""
+    """`here` is the folder's content, `there` the server's; None if it doesn't exist."""
 
     identity: Identity
     status: Status
@@ -37,7 +37,7 @@ def compare(
     there: Mapping[Identity, Stored],
     bases: Mapping[Identity, Base],
 ) -> list[Difference]:
-    """Every resource of either side, those that are the same included, in order."""
+    """Return every resource of either side, including equal ones, in order."""
     return [
         Difference(
             identity,
@@ -65,6 +65,6 @@ def _status(here: Content | None, there: Stored | None, base: Base | None) -> St
     if there is None:
         return Status.NEW_HERE if base is None else Status.DELETED_THERE
     if base is None:
-        # Both sides have it, and nobody knows which is older.
+        # Both sides have it, and it is unknown which one is older.
         return Status.CONFLICT
     return Status.CHANGED_HERE if changed_here else Status.CHANGED_THERE

@@ -1,4 +1,4 @@
-"""All but prompts as YAML files: the fields of the API, without those at their default."""
+"""YAML files of everything but prompts: the fields of the API, without default values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from promptops_platform.as_code.yaml_text import Document, FileError, dump
 
 
 def parse(text: str, kind: Kind, *, key: str) -> Content:
-    """The definition in a file whose path says its key. Raises FileError."""
+    """Parse a definition; the file's path contains its key. Raises FileError."""
     document = Document(text.replace("\r\n", "\n"))
     fields = tuple(DEFAULTS[kind])
     for name in document.values:
@@ -25,5 +25,5 @@ def parse(text: str, kind: Kind, *, key: str) -> Content:
 
 
 def write(identity: Identity, content: Content) -> str:
-    """The file that `parse` reads back to the same content."""
+    """Return a file that `parse` reads back to the same content."""
     return dump({"key": identity.key, **content.values})

@@ -14,14 +14,14 @@ from promptops_platform.as_code.yaml_text import FileError
 
 
 class Folder:
-    """Reads and writes the files below `root`. Files that are no resources are left alone."""
+    """Reads and writes the files below `root`. Other files are left alone."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.memory = Memory(root)
 
     def read(self) -> dict[Identity, Content]:
-        """All resources. Raises FolderError that names each file with a mistake."""
+        """Return all resources. Raises FolderError, which lists each invalid file."""
         contents: dict[Identity, Content] = {}
         places: dict[Identity, PurePosixPath] = {}
         mistakes: list[str] = []
@@ -42,11 +42,11 @@ class Folder:
         return contents
 
     def write(self, identity: Identity, content: Content) -> None:
-        """Write its file, whole or not at all."""
+        """Write its file atomically."""
         replace_file(self._root / path_of(identity), text_of(identity, content))
 
     def remove(self, identity: Identity) -> None:
-        """Remove its file."""
+        """Delete its file."""
         (self._root / path_of(identity)).unlink(missing_ok=True)
 
     def _parse(self, path: PurePosixPath, identity: Identity) -> Content:
@@ -63,6 +63,6 @@ class Folder:
 
 
 def text_of(identity: Identity, content: Content) -> str:
-    """The file of a resource."""
+    """Return the file of a resource."""
     write = prompt_files.write if identity.kind == "prompt" else definition_files.write
     return write(identity, content)

@@ -1,4 +1,4 @@
-"""A file with front matter: YAML between two lines of `---`, and a text below."""
+"""A file with front matter: YAML between two lines of `---`, followed by a text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FileParts:
 
 
 def split(text: str) -> FileParts:
-    """The parts of a file; one without front matter is its body alone.
+    """Split a file into its parts; one without front matter is only a body.
 
     Raises FileError.
     """
@@ -37,5 +37,6 @@ def split(text: str) -> FileParts:
 
 
 def join(front: dict[str, object], body: str) -> str:
-    """The file; `split` gives both parts back, a body that is not empty with a line break."""
+    """Join the parts to a file, which `split` separates again; a body that is not empty gets a line
+    break."""
     return f"---\n{dump(front)}---\n" + (f"{body}\n" if body else "")

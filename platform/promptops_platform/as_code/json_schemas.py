@@ -1,4 +1,4 @@
-"""JSON Schemas of the files, so that editors complete and check them while somebody writes."""
+"""JSON Schemas of the files, so that editors complete and check them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ OWN: Mapping[str, Any] = {
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """All of them, by the names of their files."""
+    """Return all schemas by their file names."""
     return {
         "prompt.json": prompt_schema(),
         **{f"{kind}.json": definition_schema(kind) for kind in BODIES},
@@ -65,14 +65,14 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def write_schemas(folder: Path) -> None:
-    """Write each to a file in the folder."""
+    """Write each schema to a file in the folder."""
     for name, schema in schemas().items():
         text = json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True)
         replace_file(folder / name, f"{text}\n")
 
 
 def definition_schema(kind: Kind) -> dict[str, Any]:
-    """Of a YAML file: the fields of the API that are content."""
+    """Return the schema of a YAML file: the fields of the API that are content."""
     schema = BODIES[kind].model_json_schema()
     fields = ("key", *DEFAULTS[kind])
     schema["properties"] = {name: schema["properties"][name] for name in fields}
@@ -89,7 +89,7 @@ def definition_schema(kind: Kind) -> dict[str, Any]:
 
 
 def prompt_schema() -> dict[str, Any]:
-    """Of the front matter of a `.prompt` file."""
+    """Return the schema of the front matter of a `.prompt` file."""
     return {
         "$schema": DIALECT,
         "title": "Front matter of prompts/ENV/KEY.prompt",

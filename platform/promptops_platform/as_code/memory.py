@@ -1,5 +1,5 @@
-"""What a folder remembers of the last time it was the same as a server: without it, nobody can
-tell who has changed something. It belongs to the files, under version control."""
+"""The last synchronized state of a folder, which is needed to find out which side has changed. Its
+file belongs under version control, together with the others."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _FORMAT = 1
 
 
 class FolderError(ValueError):
-    """The folder can't be used; the text names the file and says what to do."""
+    """The folder can't be used; the message names the file and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A resource when folder and server were last the same: the server's `revision`, and the hash
-    of the content."""
+    """The state of a resource when folder and server were last equal: the server's `revision`, and
+    the hash of the content."""
 
     id: str
     revision: int
@@ -32,7 +32,7 @@ class Base:
 
 @dataclass(slots=True)
 class ServerMemory:
-    """Of one workspace of a server, which may have several addresses."""
+    """The state of one workspace of a server, which may have several addresses."""
 
     addresses: set[str]
     workspace: str
@@ -47,7 +47,8 @@ class Memory:
         self._servers = self._load()
 
     def of(self, address: str, workspace: str, ids: Collection[str]) -> ServerMemory:
-        """What is remembered of the server at that address, or with resources of these ids."""
+        """Return the stored state of the server at that address, or of the one with resources of
+        these ids."""
         for server in self._servers:
             is_same = address in server.addresses or any(
                 base.id in ids for base in server.bases.values()
@@ -60,7 +61,7 @@ class Memory:
         return server
 
     def save(self) -> None:
-        """Write it down."""
+        """Write the file."""
         servers = [
             {
                 "addresses": sorted(server.addresses),

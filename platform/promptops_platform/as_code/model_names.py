@@ -1,4 +1,4 @@
-"""The `config` and `output` of a dotprompt file, and the `config` of a prompt."""
+"""Converts between the `config` and `output` of a dotprompt file and the `config` of a prompt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from promptops_platform.as_code.picoschema import json_schema
 from promptops_platform.as_code.yaml_text import FileError
 
-# dotprompt's name, and that of ours.
+# dotprompt's name, and ours.
 _NAMES: dict[str, str] = {
     "maxOutputTokens": "max_tokens",
     "topP": "top_p",
@@ -20,7 +20,7 @@ RESPONSE_FORMAT = "response_format"
 
 
 def parse(config: object, output: object) -> dict[str, Any]:
-    """A prompt's config. Raises FileError."""
+    """Return a prompt's config. Raises FileError."""
     if not isinstance(config, dict):
         raise FileError("config must be names and values, as `temperature: 0.2`")
     values = {str(_NAMES.get(name) or name): value for name, value in config.items()}
@@ -35,7 +35,8 @@ def parse(config: object, output: object) -> dict[str, Any]:
 
 
 def write(config: dict[str, Any]) -> dict[str, Any] | None:
-    """The members `config` and `output` that `parse` makes this of; None where there are none."""
+    """Return the `config` and `output` that `parse` reads back to this config; None for empty
+    ones."""
     rest = {name: value for name, value in config.items() if name != RESPONSE_FORMAT}
     front: dict[str, Any] = {}
     if rest:

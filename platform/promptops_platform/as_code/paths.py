@@ -1,5 +1,5 @@
-"""The path of a resource in a folder: `prompts/ENV/KEY.prompt`, and `agents/KEY.yaml`,
-`workflows/`, `schedules/` and `triggers/` likewise."""
+"""The paths of resources in a folder: `prompts/ENV/KEY.prompt`, `agents/KEY.yaml`, and the same for
+`workflows/`, `schedules/` and `triggers/`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ PROMPT_SUFFIX = ".prompt"
 
 
 def path_of(identity: Identity) -> PurePosixPath:
-    """Relative to the folder. Characters that some file systems refuse are percent-encoded."""
+    """Return the path, relative to the folder. Characters that some file systems refuse are
+    percent-encoded."""
     name = _encoded(identity.key)
     if identity.kind == "prompt":
         return PurePosixPath("prompts", _encoded(identity.env), f"{name}{PROMPT_SUFFIX}")
@@ -23,7 +24,7 @@ def path_of(identity: Identity) -> PurePosixPath:
 
 
 def identity_of(path: PurePosixPath) -> Identity | None:
-    """Of a path relative to the folder; None of a file that is something else."""
+    """Return the identity for a path relative to the folder; None for other files."""
     key = unquote(path.stem)
     match path.parts:
         case ("prompts", env, _) if path.suffix == PROMPT_SUFFIX:
@@ -37,5 +38,5 @@ def _encoded(name: str) -> str:
     encoded = "".join(
         character if character.isalnum() else quote(character, safe="-_.@+=,") for character in name
     )
-    # No hidden file, and no `.` or `..`.
+    # Avoids hidden files, and `.` and `..`.
     return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded

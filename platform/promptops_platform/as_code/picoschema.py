@@ -1,6 +1,6 @@
-"""Picoschema, the short form of schemas in dotprompt files, as JSON Schema.
+"""Converts Picoschema, the short form of schemas in dotprompt files, to JSON Schema.
 
-The form is that of https://google.github.io/dotprompt/reference/picoschema/.
+The form is described at https://google.github.io/dotprompt/reference/picoschema/.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WILDCARD = "(*)"
 
 
 def json_schema(schema: object) -> dict[str, Any]:
-    """The JSON Schema of either form. Raises FileError."""
+    """Return the JSON Schema for either form. Raises FileError."""
     if isinstance(schema, dict) and _is_json_schema(schema):
         return schema
     return _schema(schema)

@@ -1,7 +1,7 @@
-"""Prompts as dotprompt files: front matter, and the text or the messages of a chat below.
+"""Prompts as dotprompt files: front matter, followed by the text or the messages of a chat.
 
-What the form has no place for is in the front matter, under `promptops.`: environment, tags,
-category, title, and whatever could not be read back from the text or from `config` unchanged.
+Fields that dotprompt doesn't have are in the front matter, under `promptops.`: environment, tags,
+category, title, and values that could not be read back unchanged from the text or from `config`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _NO_COUNTERPART = {
 
 
 def parse(text: str, *, key: str, env: str) -> Content:
-    """The prompt of a file. `key` and `env` come from its path; the file may name them as well.
+    """Parse the prompt of a file. `key` and `env` come from its path, and may be repeated in the
+    file.
 
     Raises FileError.
     """
@@ -55,7 +56,7 @@ def parse(text: str, *, key: str, env: str) -> Content:
 
 
 def write(identity: Identity, content: Content) -> str:
-    """The file that `parse` reads back to the same content."""
+    """Return a file that `parse` reads back to the same content."""
     values = content.values
     front: dict[str, Any] = {"name": identity.key}
     if "model" in values:
@@ -78,7 +79,7 @@ def write(identity: Identity, content: Content) -> str:
 
 
 def _own_fields(front: Document) -> dict[str, Any]:
-    """Those of PromptOps, which may stand as `promptops.env` or under `promptops:`."""
+    """Return PromptOps' fields, which may be written as `promptops.env` or under `promptops:`."""
     values = front.values
     own = {name.removeprefix(_OWN): values[name] for name in values if name.startswith(_OWN)}
     grouped = values.get("promptops", {})

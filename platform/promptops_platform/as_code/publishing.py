@@ -1,4 +1,4 @@
-"""What `--publish` does after a resource has been pushed."""
+"""Publishes resources that have been pushed, for `--publish`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from promptops_platform.as_code.resources import WITHOUT_VERSIONS, Identity
 
 @dataclass(slots=True)
 class Publication:
-    """The environments that serve it now, and what else there is to say."""
+    """The environments that serve it now, and further messages."""
 
     environments: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -22,7 +22,8 @@ class Publication:
 
 
 def unserved_environments(remote: Remote, identity: Identity, stored: Stored) -> list[str]:
-    """Where a publish would change what is served. Raises ServerError."""
+    """Return the environments in which a publish would change what is served. Raises
+    ServerError."""
     if identity.kind in WITHOUT_VERSIONS:
         return []
     return [
@@ -31,8 +32,8 @@ def unserved_environments(remote: Remote, identity: Identity, stored: Stored) ->
 
 
 def publish(remote: Remote, identity: Identity, stored: Stored, note: str) -> Publication:
-    """Serve it in all its environments that serve something else. One that refuses does not stop
-    the others. Raises ServerError where the environments can't be read."""
+    """Serve it in all its environments that serve something else. A refusal does not stop the
+    others. Raises ServerError if the environments can't be read."""
     publication = Publication()
     for env in unserved_environments(remote, identity, stored):
         try:

@@ -1,4 +1,4 @@
-"""The server's side, over its public API."""
+"""The server, used over its public API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SECONDS = 30.0
 
 
 class ServerError(ValueError):
-    """The server can't be reached, or refuses; the text says what and why."""
+    """The server can't be reached, or refuses a request; the message says why."""
 
 
 class ConflictError(ServerError):
@@ -30,9 +30,9 @@ class ConflictError(ServerError):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A resource of the server. Of prompts, `is_ahead` says whether a publish would change what is
-    served; of definitions, `served` has the version of each environment and `version` counts the
-    edits."""
+    """A resource of the server. For prompts, `is_ahead` is whether a publish would change what is
+    served; for definitions, `served` contains the version of each environment and `version` counts
+    the edits."""
 
     id: str
     revision: int
@@ -57,15 +57,15 @@ class Remote:
         )
 
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         self.http.close()
 
     def covers(self, identity: Identity) -> bool:
-        """Whether the resource is in one of the environments that count."""
+        """Whether the resource is in one of the selected environments."""
         return not self._envs or identity.kind != "prompt" or identity.env in self._envs
 
     def read(self) -> dict[Identity, Stored]:
-        """All resources. Raises ServerError."""
+        """Return all resources. Raises ServerError."""
         resources: dict[Identity, Stored] = {}
         for kind in KINDS:
             for row in self.rows(f"/api/{kind}s", {"workspace": self.workspace}):
@@ -84,22 +84,22 @@ class Remote:
         return self._saved(identity.kind, "POST", "", body)
 
     def update(self, identity: Identity, stored: Stored, content: Content) -> Stored:
-        """Raises ConflictError when somebody has changed it since it was read."""
+        """Raises ConflictError if somebody has changed it since it was read."""
         body = content.request()
         if identity.kind not in WITHOUT_VERSIONS:
             body["if_revision"] = stored.revision
         return self._saved(identity.kind, "PUT", f"/{stored.id}", body)
 
     def delete(self, identity: Identity, stored: Stored) -> None:
-        """Raises ConflictError when somebody has changed it, or when it is in use."""
+        """Raises ConflictError if somebody has changed it, or if it is in use."""
         path = f"/api/{identity.kind}s/{stored.id}"
         has_revision = identity.kind not in WITHOUT_VERSIONS
         headers = {"if-match": f'"{stored.revision}"'} if has_revision else {}
         self.ask("DELETE", path, headers=headers)
 
     def environments_of(self, identity: Identity) -> tuple[str, ...]:
-        """Where a publish serves it: a prompt in its own environment, a definition in those that
-        were named, or else in the first one of the workspace. Raises ServerError."""
+        """Return the environments in which a publish serves it: a prompt's own environment; for a
+        definition the selected ones, or the first one of the workspace. Raises ServerError."""
         if identity.kind == "prompt":
             return (identity.env,)
         if self._envs:
@@ -120,8 +120,8 @@ class Remote:
         return bool(self.ask("GET", path, params={"from": number}).json()["data"]["same"])
 
     def publish(self, identity: Identity, stored: Stored, env: str, note: str) -> str | None:
-        """Serve what is stored. The id of the change request that this has made where the
-        environment requires approvals, else None. Raises ServerError."""
+        """Serve what is stored. Returns the id of the change request that was created if the
+        environment requires approvals, otherwise None. Raises ServerError."""
         body: dict[str, Any] = {"if_revision": stored.revision}
         if note:
             body["note"] = note
@@ -135,7 +135,8 @@ class Remote:
         return str(answer.json().get("change_request", {}).get("id", ""))
 
     def rows(self, path: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """All of a list, also of a server that knows no pages. Raises ServerError."""
+        """Return all rows of a list, even if the server doesn't support pages. Raises
+        ServerError."""
         rows: dict[str, dict[str, Any]] = {}
         while True:
             paging = {**(params or {}), "limit": _PAGE, "offset": len(rows)}
@@ -159,7 +160,7 @@ class Remote:
         params: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """An answer that is not an error. Raises ServerError, or ConflictError for a 409."""
+        """Return the response. Raises ServerError, or ConflictError for a 409."""
         try:
             answer = self.http.request(method, path, json=body, params=params, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -177,7 +178,7 @@ class Remote:
 def _stored(kind: Kind, row: dict[str, Any]) -> Stored:
     content = Content.of(kind, row)
     if kind in WITHOUT_VERSIONS:
-        # Another one for other contents, as a revision is.
+        # It changes with the content, like a revision.
         return Stored(row["id"], int(content.hash[:12], 16), content)
     if kind == "prompt":
         is_ahead = row["published_version"] is None or row["draft_ahead"]

@@ -1,4 +1,4 @@
-"""What a folder and a server have in common: prompts, agents and workflows by kind and name."""
+"""The resources that a folder and a server have in common, by kind and name."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from promptops_platform.agents.schemas import (
 )
 
 Kind = Literal["prompt", "agent", "workflow", "schedule", "trigger"]
-# What refers to others comes after them.
+# Resources that refer to others come after them.
 KINDS: tuple[Kind, ...] = ("prompt", "agent", "workflow", "schedule", "trigger")
-# These have no versions and no `revision`: an edit is in force at once, and the last one wins.
+# These have no versions and no `revision`: an edit takes effect immediately, and the last one wins.
 WITHOUT_VERSIONS: frozenset[Kind] = frozenset(("schedule", "trigger"))
 
-# What of the API's answers is content, in the order of a file, with the value that need not be
-# written.
+# The fields of the API's responses that are content, in the order of a file, with the default
+# values that needn't be written.
 DEFAULTS: Mapping[Kind, Mapping[str, Any]] = {
     "prompt": {
         **dict.fromkeys(("name", "category", "tags", "model", "content"), ""),
@@ -71,7 +71,7 @@ DEFAULTS: Mapping[Kind, Mapping[str, Any]] = {
 
 
 class Identity(NamedTuple):
-    """`env` is empty for all but prompts."""
+    """`env` is only set for prompts."""
 
     kind: Kind
     key: str
@@ -83,14 +83,14 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that a file says of a resource, without what is as by default."""
+    """Everything that a file contains of a resource, without default values."""
 
     kind: Kind
     values: dict[str, Any]
 
     @classmethod
     def of(cls, kind: Kind, values: Mapping[str, Any]) -> Content:
-        """From an answer of the API or a file; what is not content is left out."""
+        """Return the content of a response of the API or of a file; other fields are left out."""
         content = {
             name: values[name]
             for name, default in DEFAULTS[kind].items()
@@ -100,18 +100,18 @@ class Content:
             reference = content["prompt_ref"]
             content["prompt_ref"] = {name: reference[name] for name in reference if reference[name]}
         if "messages" in content:
-            # The server makes the content of a chat from its messages.
+            # The server builds the content of a chat from its messages.
             content.pop("content", None)
         return cls(kind, content)
 
     @property
     def hash(self) -> str:
-        """Equal for equal contents."""
+        """Return a hash that is equal for equal contents."""
         text = json.dumps(self.values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def request(self) -> dict[str, Any]:
-        """The body that makes this the whole content."""
+        """Return the body of a request that sets the whole content."""
         body = {**DEFAULTS[self.kind], **self.values}
         if self.kind == "prompt":
             is_chat = "messages" in self.values

@@ -1,4 +1,4 @@
-"""Pull, push: make one side like the other, one resource after the other."""
+"""Pull and push: make one side equal to the other, one resource after the other."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Report:
-    """How many resources were changed, differ in a way that was left alone, or could not be
-    changed."""
+    """How many resources were changed, left alone although they differ, or could not be changed."""
 
     changed: int = 0
     left: int = 0
@@ -28,9 +27,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """`force` lets one side win a conflict, `delete` removes what the other side has removed,
-    `dry_run` changes nothing. `publish` serves what is pushed, with `note`; `publish_all` also what
-    was pushed before and is not served."""
+    """`force` makes one side win conflicts, `delete` removes what the other side has removed,
+    `dry_run` changes nothing. `publish` serves what is pushed, with `note`; `publish_all` also
+    serves what was pushed before and is not served."""
 
     force: bool = False
     delete: bool = False
@@ -41,7 +40,7 @@ class Wishes:
 
 
 class Sync:
-    """`say` gets one line for each resource that differs."""
+    """`say` is called with one line per resource that differs."""
 
     def __init__(self, folder: Folder, remote: Remote, say: Say) -> None:
         self._folder = folder
@@ -50,7 +49,7 @@ class Sync:
         self._bases: dict[Identity, Base] = {}
 
     def differences(self) -> list[Difference]:
-        """All that are not the same. Raises FolderError or ServerError."""
+        """Return all resources that differ. Raises FolderError or ServerError."""
         return [item for item in self._compare() if item.status is not Status.SAME]
 
     def _compare(self) -> list[Difference]:
@@ -71,7 +70,7 @@ class Sync:
         return differences
 
     def pull(self, wishes: Wishes) -> Report:
-        """Change the folder. Raises FolderError or ServerError, then nothing more is changed."""
+        """Change the folder. Raises FolderError or ServerError, and stops then."""
         report = Report()
         for difference in self.differences():
             self._pull(difference, wishes, report)
@@ -79,7 +78,7 @@ class Sync:
         return report
 
     def push(self, wishes: Wishes) -> Report:
-        """Change the server. What the server refuses is said, and does not stop the others."""
+        """Change the server. Refusals of the server are reported, and don't stop the others."""
         report = Report()
         try:
             for difference in self._compare():
@@ -148,7 +147,7 @@ class Sync:
             stored = self._remote.update(identity, there, here)
         self._agree(identity, stored, here)
         if stored.content != here:
-            # The server keeps names in another form, for instance without blanks around them.
+            # The server normalizes names, for instance removes surrounding blanks.
             self._folder.write(identity, stored.content)
             self._agree(identity, stored, stored.content)
         report.changed += 1
@@ -158,7 +157,7 @@ class Sync:
     def _published(
         self, identity: Identity, stored: Stored, wishes: Wishes, report: Report
     ) -> list[str]:
-        """What there is to say of it."""
+        """Publish it and return the message."""
         if not wishes.publish:
             return []
         publication = publish(self._remote, identity, stored, wishes.note)
@@ -166,7 +165,7 @@ class Sync:
         return [str(publication)] if str(publication) else []
 
     def _publish_same(self, difference: Difference, wishes: Wishes, report: Report) -> None:
-        """It was pushed before; programs may still get something else."""
+        """It was already pushed, but programs may still get something else."""
         identity, there = difference.identity, difference.there
         if there is None or not wishes.publish_all:
             return
@@ -195,7 +194,7 @@ class Sync:
             report.conflicts += 1
             self._say(f"{difference.identity}: {difference.status}, left alone")
         elif difference.status is not Status.NEW_THERE:
-            # A push has nothing to do with what others keep on the server.
+            # A push is not concerned with what others have on the server.
             report.left += 1
             self._say(f"{difference.identity}: {difference.status}")
 

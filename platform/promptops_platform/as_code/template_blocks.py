@@ -1,7 +1,7 @@
-"""The text of a dotprompt file, and what a prompt has instead: a text, or messages.
+"""Converts between the text of a dotprompt file and the text or messages of a prompt.
 
-The form is that of https://google.github.io/dotprompt/reference/template/. Of its helpers `role`,
-`history` and `media` have a counterpart; `placeholder` is ours.
+The form is described at https://google.github.io/dotprompt/reference/template/. Its helpers `role`,
+`history` and `media` are supported; `placeholder` is our own.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _MEDIA = re.compile(rf"media\s+url=({_QUOTED}|[\w.]+)(?:\s+(?:contentType|mime)=
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """`messages` of a chat, None of a text."""
+    """`messages` of a chat, None for a text."""
 
     content: str = ""
     messages: list[dict[str, Any]] | None = None
 
 
 def parse(text: str, *, first_line: int = 1) -> Body:
-    """What a prompt is made of. Blanks around the texts are left out.
+    """Parse the body of a prompt. Blanks around the texts are removed.
 
-    Raises FileError, with the line, for what PromptOps has no counterpart for.
+    Raises FileError, with the line, for anything that PromptOps doesn't support.
     """
     blocks = _Blocks()
     position = 0
@@ -48,7 +48,7 @@ def parse(text: str, *, first_line: int = 1) -> Body:
 
 
 def write(body: Body) -> str | None:
-    """The text that `parse` makes this of; None where there is none."""
+    """Return the text that `parse` reads back to this body; None if there is none."""
     blocks = body.messages
     text = body.content if blocks is None else "\n".join(map(_block, blocks))
     try:
@@ -59,7 +59,7 @@ def write(body: Body) -> str | None:
 
 @dataclass(slots=True)
 class _Blocks:
-    """Text is gathered until something else comes."""
+    """Collects text until another block comes."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     is_chat: bool = False

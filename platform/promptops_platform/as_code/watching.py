@@ -1,4 +1,4 @@
-"""Keeps a folder and a server in step while people work on both."""
+"""Synchronizes a folder and a server continuously while people work on both."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from promptops_platform.as_code.memory import MEMORY_FILE, FolderError
 from promptops_platform.as_code.remote import ServerError
 from promptops_platform.as_code.sync import Say, Sync, Wishes
 
-# How often the folder is looked at.
+# How often the folder is checked.
 FOLDER_SECONDS = 0.3
-# The server tells of prompts at once; agents, workflows and what an interruption has hidden are
-# looked for so often.
+# The server sends events for prompts; agents, workflows and what an interruption has hidden are
+# checked at this interval.
 SERVER_SECONDS = 10.0
 RECONNECT_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
 
 
 class Watch:
-    """`sync` opens folder and server anew each time; `address` is that of the server's events."""
+    """`sync` opens folder and server again each time; `address` is that of the server's events."""
 
     def __init__(
         self, root: Path, sync: Callable[[Say], Sync], address: str, token: str, say: Say
@@ -38,11 +38,11 @@ class Watch:
         self._server_changed = threading.Event()
         self._stop = threading.Event()
         self._connection: Connection | None = None
-        # A conflict or a mistake is said when it appears, not each time.
+        # A conflict or a mistake is reported when it appears, not each time.
         self._last: set[str] = set()
 
     def run(self, wishes: Wishes) -> None:
-        """Sync whenever one side has changed, until `stop`."""
+        """Synchronize whenever one side has changed, until `stop`."""
         with self._events():
             before: object = None
             waited = SERVER_SECONDS
@@ -106,5 +106,5 @@ class Watch:
                     for _ in connection:
                         self._server_changed.set()
             except (OSError, WebSocketException, TimeoutError):
-                pass  # the next look at the server says what is wrong
+                pass  # the next check of the server reports what is wrong
             self._stop.wait(RECONNECT_SECONDS)

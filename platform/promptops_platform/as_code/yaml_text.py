@@ -1,4 +1,4 @@
-"""YAML as people write it in files: read with the line of each mistake, written to be read."""
+"""YAML for people: errors have line numbers, and the output is readable."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import yaml
 
-# Far above any front matter.
+# Far above the size of any front matter.
 DEEPEST = 50
 _TEXT = "tag:yaml.org,2002:str"
-# True and false in YAML 1.1 only; as names, such as `on` of a trigger, they are texts.
+# Booleans in YAML 1.1 only; as names, such as `on` of a trigger, they are texts.
 _OLD_BOOLEANS = frozenset(("on", "off", "yes", "no", "y", "n"))
 
 
 class FileError(ValueError):
-    """Something in a file can't be used. `line` counts from 1, None where it is the whole file."""
+    """Something in a file is invalid. `line` counts from 1, None for the whole file."""
 
     def __init__(self, sentence: str, line: int | None = None) -> None:
         super().__init__(sentence if line is None else f"line {line}: {sentence}")
@@ -23,10 +23,10 @@ class FileError(ValueError):
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Dates stay texts, because JSON has none."""
+    """Dates remain texts, because JSON has none."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        # A few lines of aliases can unfold to gigabytes.
+        # A few lines of aliases can expand to gigabytes.
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
             raise yaml.composer.ComposerError(None, None, "aliases can't be used", mark)
@@ -40,7 +40,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
-    """Texts of several lines stand as blocks."""
+    """Writes multi-line texts as blocks."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -58,7 +58,7 @@ _Dumper.add_representer(str, _text)
 
 
 def dump(value: Any) -> str:
-    """The value as YAML that `load` reads back to an equal one; ends with a line break."""
+    """Return YAML that `load` reads back to an equal value; ends with a line break."""
     text: str = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31 - 1
     )
@@ -96,14 +96,14 @@ class Document:
             loader.dispose()
 
     def line_of(self, name: str) -> int:
-        """Where the name at the top stands."""
+        """Return the line of a top-level name."""
         return self._lines.get(name, self._first_line)
 
     def _line(self, node: yaml.Node) -> int:
         return int(node.start_mark.line) + self._first_line
 
     def _check(self, node: yaml.Node, depth: int) -> None:
-        """No name twice, no name that is not a text, no depth without end."""
+        """Refuse repeated names, names that aren't texts, and excessive depth."""
         if depth > DEEPEST:
             raise FileError(f"is nested more than {DEEPEST} levels deep", self._line(node))
         if isinstance(node, yaml.SequenceNode):

@@ -1,4 +1,4 @@
-"""Routes of the audit trail. There is none that changes an entry."""
+"""Routes of the audit trail. No route changes an entry."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
@@ -109,7 +109,7 @@ async def export_audit(
         before=before,
         form=FORMATS[form],
     )
-    # Its first part is read before the answer begins, so that what is wrong is the status.
+    # The first part is read before the response begins, so that errors become its status.
     first = await anext(lines)
     return StreamingResponse(
         _all(first, lines),

@@ -12,7 +12,7 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.http.event_stream import LINE_ENDS
 
-# A spreadsheet takes a cell that begins so for a formula; blanks before it change nothing.
+# A spreadsheet interprets a cell that begins like this as a formula, even after blanks.
 FORMULA_STARTS = (
     *"=+-@",
     "\N{FULLWIDTH EQUALS SIGN}",
@@ -24,7 +24,7 @@ COLUMNS = tuple(AuditEntry.model_fields)
 
 
 class Format(NamedTuple):
-    """How a part of the entries becomes text; `head` stands before them."""
+    """How a part of the entries is written; `head` comes before all entries."""
 
     media_type: str
     head: str
@@ -41,10 +41,10 @@ async def exported(
     before: int | None,
     form: Format,
 ) -> AsyncGenerator[bytes]:
-    """The file in parts, the first of them never empty of a head.
+    """Yield the file in parts; the first one includes the head.
 
-    Each part has a transaction of its own: a slow reader holds up no other, and what is written
-    meanwhile is newer than all that is still to come. Raises as `AuditTrail.page`.
+    Each part has its own transaction: a slow reader blocks nobody, and entries that are written
+    meanwhile are newer than all remaining ones. Raises what `AuditTrail.page` raises.
     """
     head, place = form.head, before
     while True:
@@ -85,7 +85,7 @@ def _cell(value: Any) -> str:
 
 
 def _harmless(cell: str) -> str:
-    """The cell with a quote before what would be a formula."""
+    """Return the cell with a leading quote if it would be a formula."""
     return f"'{cell}" if cell.lstrip().startswith(FORMULA_STARTS) else cell
 
 

@@ -1,4 +1,4 @@
-"""SQL of the audit trail: its entries, and how many there are."""
+"""SQL of the audit trail: its entries and their counts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,8 +19,8 @@ def add(session: AsyncSession, row: AuditRow) -> None:
 async def add_to_counts(session: AsyncSession, added: Mapping[str, int]) -> None:
     """Count new entries by scope; the rows stay locked until the commit.
 
-    Every writer wants them, so all other rows are locked before, and these in one order: else two
-    writers could wait for each other.
+    Every writer needs them, so all other rows are locked before, and these in a fixed order:
+    otherwise two writers could deadlock.
     """
     await session.flush()
     table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
@@ -36,7 +36,8 @@ async def add_to_counts(session: AsyncSession, added: Mapping[str, int]) -> None
 
 
 async def counted(session: AsyncSession, workspaces: Sequence[str | None] | None) -> int:
-    """How many entries these workspaces have; None among them stands for entries of none."""
+    """Return how many entries these workspaces have; None stands for entries without a
+    workspace."""
     query = select(func.sum(AuditCountRow.total))
     if workspaces is not None:
         scopes = [workspace or NO_WORKSPACE for workspace in workspaces]

@@ -1,4 +1,4 @@
-"""Audit entries on the wire, and the filters of their list."""
+"""Responses of the audit trail, and the filters of its list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,10 +55,10 @@ class AuditEntry(Resource):
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Filters of the trail; None filters nothing.
+    """Filters of the trail; None matches all.
 
-    `workspaces` are ids, None among them for entries that belong to no workspace; `since` is
-    inclusive, `until` is not.
+    `workspaces` are ids, in which None stands for entries without a workspace; `since` is
+    inclusive, `until` is exclusive.
     """
 
     actor: str | None = None
@@ -73,5 +73,5 @@ class AuditFilter:
 
     @property
     def is_unfiltered(self) -> bool:
-        """Whether it is kept to nothing but workspaces."""
+        """Whether it filters by workspaces only."""
         return replace(self, workspaces=None) == AuditFilter()

@@ -1,4 +1,4 @@
-"""Pages of the audit trail: the SQL of their filters, places and totals."""
+"""Pages of the audit trail: the SQL of their filters, positions and totals."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,34 +13,34 @@ from promptops_platform.audit.tables import AuditRow
 from promptops_platform.db.search import EXACT_TOTAL, unindexed
 from promptops_platform.db.types import UtcDateTime
 
-# From the filter that leaves fewest entries to the one that leaves most, as a rule.
+# From the filter that usually leaves the fewest entries to the one that leaves the most.
 MOST_SELECTIVE_FIRST = ("request_id", "resource_id", "key", "actor", "action", "resource")
 
 
 class Place(NamedTuple):
-    """Where an entry stands in the order of the list."""
+    """The position of an entry in the order of the list."""
 
     created_at: datetime
     id: int
 
 
 class Total(NamedTuple):
-    """How many entries there are; with `is_at_least` there are more."""
+    """The number of entries; with `is_at_least` there are more."""
 
     number: int
     is_at_least: bool
 
 
 async def place(session: AsyncSession, entry_id: int) -> Place | None:
-    """Where this entry stands; None for none."""
+    """Return the position of this entry; None if it doesn't exist."""
     query = select(AuditRow.created_at, AuditRow.id).where(AuditRow.id == entry_id)
     row = (await session.execute(query)).one_or_none()
     return None if row is None else Place(*row)
 
 
 async def total(session: AsyncSession, filters: AuditFilter) -> Total:
-    """How many entries are wanted: of a filtered list at most EXACT_TOTAL, which bounds its
-    cost."""
+    """Return the number of matching entries; for a filtered list at most EXACT_TOTAL, which limits
+    the cost."""
     kept = await counted(session, filters.workspaces)
     if filters.is_unfiltered:
         return Total(kept, is_at_least=False)
@@ -57,8 +57,8 @@ async def entries(
     offset: int = 0,
     before: Place | None = None,
 ) -> list[AuditRow]:
-    """A part of the entries that are wanted, newest first; `before` leaves out those up to and
-    with that place, and costs the same wherever it is."""
+    """Return a part of the matching entries, newest first; `before` skips those up to and including
+    that position, at the same cost for any position."""
     kept = await counted(session, filters.workspaces)
     ids = _hits(filters, kept, before).limit(limit).offset(offset).subquery()
     rows = await session.scalars(
@@ -70,7 +70,7 @@ async def entries(
 
 
 def _hits(filters: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
-    """Id and time of the entries that are wanted, newest first, from the index of the most
+    """Return id and time of the matching entries, newest first, from the index of the most
     selective filter; `kept` is how many entries the workspaces have."""
     tests: list[ColumnElement[bool]] = []
     for name in MOST_SELECTIVE_FIRST:
@@ -84,7 +84,7 @@ def _hits(filters: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
         if not tests and len(filters.workspaces) == 1:
             column = AuditRow.workspace_id
         elif not tests and kept <= EXACT_TOTAL:
-            # Few entries in several workspaces: to sort them costs less than to look for them.
+            # Few entries in several workspaces: sorting them costs less than searching them.
             column, by_time = AuditRow.workspace_id, unindexed(AuditRow.created_at)
         tests.append(_in_workspaces(column, filters.workspaces))
     if filters.since is not None:
@@ -104,6 +104,6 @@ def _hits(filters: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
 def _in_workspaces(column: Any, workspaces: Sequence[str | None]) -> ColumnElement[bool]:
     tests = [column.is_(None)] if None in workspaces else []
     ids = [workspace for workspace in workspaces if workspace is not None]
-    # One is no list of one: only so is its index known to be in order.
+    # One value is compared with `=`, because only then is its index known to be in order.
     tests.append(column == ids[0] if len(ids) == 1 else column.in_(ids))
     return or_(*(tests if ids else tests[:1]))

@@ -1,4 +1,4 @@
-"""The audit trail: written in the transaction of the change, read by everyone."""
+"""The audit trail: written in the transaction of the change."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,18 +17,18 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 
-# An entry may hold tens of kilobytes, and a batch of them is all that an export has in memory.
+# An entry may be tens of kilobytes, and an export has one batch in memory.
 EXPORT_BATCH = 200
 ACTOR = "audited actor"
 
 
 def actor_of(transaction: Transaction) -> Actor | None:
-    """Who has made the last audited change of a transaction."""
+    """Return who has made the last audited change of a transaction."""
     return transaction.notes.get(ACTOR)
 
 
 class AuditTrail:
-    """Records who did what, and finds it again."""
+    """Records who did what, and searches the entries."""
 
     def __init__(self, clock: Clock, grants: Grants) -> None:
         self._clock = clock
@@ -50,8 +50,9 @@ class AuditTrail:
     ) -> None:
         """Add an entry; `key` is the resource's own name, `summary` a short sentence.
 
-        Of `before` and `after`, JSON objects, the fields that differ are kept, or all where there
-        is only one of them; long values are cut, and what is named like a secret is hidden.
+        Of the JSON objects `before` and `after`, the fields that differ are stored, or all fields
+        if there is only one object; long values are cut, and values with names like those of
+        secrets are hidden.
         """
         transaction.notes[ACTOR] = actor
         kept_before, kept_after = kept_of(before, after)
@@ -86,12 +87,12 @@ class AuditTrail:
         offset: int,
         before: int | None,
     ) -> tuple[list[AuditRow], Total]:
-        """Entries, newest first, and how many are wanted in all; those before an entry where
-        `before` names one.
+        """Return entries, newest first, and the number of matching ones; with `before` only those
+        before that entry.
 
-        Without a workspace, its id or slug, they are those of all workspaces that exist for the
-        caller, and of none. Raises NotFound for an unknown workspace, BadRequest for an unknown
-        entry.
+        Without a workspace (id or slug), the entries are those of all workspaces that the caller
+        can see, and those without a workspace. Raises NotFound for an unknown workspace, BadRequest
+        for an unknown entry.
         """
         seen = self._seen(filters, actor, workspace)
         rows = await search.entries(
@@ -112,7 +113,7 @@ class AuditTrail:
         workspace: str | None,
         before: int | None,
     ) -> list[AuditRow]:
-        """The next entries of an export, as `page` finds them."""
+        """Return the next entries of an export; see `page`."""
         return await search.entries(
             transaction.session,
             self._seen(filters, actor, workspace),
@@ -121,7 +122,7 @@ class AuditTrail:
         )
 
     def _seen(self, filters: AuditFilter, actor: Actor, workspace: str | None) -> AuditFilter:
-        """The filter, kept to what exists for the caller."""
+        """Return the filter, limited to what the caller can see."""
         if workspace is not None:
             workspace_id = self._grants.find(actor, workspace)
             if workspace_id is None:
@@ -130,7 +131,7 @@ class AuditTrail:
         readable = self._grants.readable(actor)
         if readable is None:
             return filters
-        # The key of a workspace knows of nothing else.
+        # A workspace's API key can't see anything else.
         others = [] if actor.workspace_id is not None else [None]
         return replace(filters, workspaces=[*sorted(readable), *others])
 

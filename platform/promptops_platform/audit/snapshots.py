@@ -1,11 +1,12 @@
-"""What an entry keeps of a resource: the fields that differ, without secrets, and not endless."""
+"""What an entry stores of a resource: the fields that differ, without secrets, and of limited
+length."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 LONGEST_VALUE = 4000
-# Definitions hold what callers put there, a key among it perhaps.
+# Definitions contain what callers put there, possibly an API key.
 SECRET_NAMES = frozenset({"password", "token", "secret", "authorization", "apikey"})
 SECRET_ENDINGS = ("_password", "_token", "_secret", "_key", "-key")
 HIDDEN = "[hidden]"
@@ -15,7 +16,7 @@ Kept = dict[str, Any] | None
 
 
 def kept_of(before: Fields | None, after: Fields | None) -> tuple[Kept, Kept]:
-    """Of both the fields that differ; all where there is only one of them."""
+    """Return the fields that differ of both; all fields if there is only one."""
     if before is None or after is None:
         return _kept(before), _kept(after)
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
@@ -41,13 +42,13 @@ def _without_secrets(value: Any) -> Any:
 
 
 def is_secret(name: str) -> bool:
-    """Whether a value of this name is likely to be one."""
+    """Whether a value with this name is likely to be a secret."""
     folded = name.lower()
     return folded in SECRET_NAMES or folded.endswith(SECRET_ENDINGS)
 
 
 def _cut(value: Any) -> Any:
-    """A long text without its end; a long object or list becomes such a text."""
+    """Return a long text without its end; a long object or list becomes such a text."""
     if isinstance(value, str):
         text = value
     elif isinstance(value, Mapping | list):

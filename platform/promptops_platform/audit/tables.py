@@ -1,4 +1,4 @@
-"""The tables of the audit trail."""
+"""Tables of the audit trail."""
 
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,8 @@ class AuditRow(Table):
     """Who changed what, and when."""
 
     __tablename__ = "audit_entries"
-    # Each filter's index is in the order of the page, so that a page never sorts, and ends with
-    # what every page tests.
+    # Each filter's index is in the order of the page, so that a page never sorts, and ends with the
+    # column that every page filters by.
     __table_args__ = (
         Index("ix_audit_entries_newest", "created_at", "id", "workspace_id"),
         Index("ix_audit_entries_workspace", "workspace_id", "created_at", "id"),
@@ -44,8 +44,8 @@ class AuditRow(Table):
 
 
 class AuditCountRow(Table):
-    """How many audit entries a workspace has, so that nobody has to count them; the scope is its
-    id, empty for entries of no workspace."""
+    """How many audit entries a workspace has, so that they needn't be counted; the scope is its id,
+    empty for entries without a workspace."""
 
     __tablename__ = "audit_counts"
 

@@ -1,7 +1,7 @@
 """The file of a backup: a compressed tar file that begins with a manifest.
 
-`manifest.json` says what the other members are, with a SHA-256 of each. Members are addressed by
-the names in the manifest only, so a foreign file can't write anywhere else.
+`manifest.json` describes the other members, with a SHA-256 of each. Members are unpacked only to
+the names in the manifest, so a malicious file can't write anywhere else.
 """
 
 import gzip
@@ -26,12 +26,12 @@ DatabaseKind = Literal["sqlite", "postgresql"]
 
 
 class BackupError(ValueError):
-    """A backup can't be made, read or restored; the text says why and what to do."""
+    """A backup can't be made, read or restored; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableCopy:
-    """A table: the number of its rows and, of PostgreSQL, its columns in the order of the copy."""
+    """A table: the number of its rows and, for PostgreSQL, its columns in the order of the copy."""
 
     rows: int
     columns: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class TableCopy:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup is of. `members` has the SHA-256 of each other file in it."""
+    """The description of a backup. `members` contains the SHA-256 of each other file in it."""
 
     release: str
     created_at: str
@@ -51,8 +51,8 @@ class Manifest:
 
 
 def write_archive(path: Path, manifest: Manifest, members: Mapping[str, Path]) -> Manifest:
-    """Write the backup, readable by its owner only and complete or not at all. Raises BackupError
-    where something has that name already."""
+    """Write the backup atomically, readable only by its owner. Raises BackupError if the file
+    exists."""
     if path.exists():
         raise BackupError(f"{path} exists already; choose another name")
     hashes = {name: _hash(member) for name, member in members.items()}
@@ -70,7 +70,7 @@ def write_archive(path: Path, manifest: Manifest, members: Mapping[str, Path]) -
             for name, member in members.items():
                 archive.add(member, name, filter=_anonymous)
         _reach_the_disk(draft)
-        # A link, not a rename, which would replace the file of whoever was faster.
+        # A link, not a rename, which would replace a file that another process has created first.
         os.link(draft, path)
     except FileExistsError:
         raise BackupError(f"{path} exists already; choose another name") from None
@@ -80,7 +80,7 @@ def write_archive(path: Path, manifest: Manifest, members: Mapping[str, Path]) -
 
 
 def read_archive(path: Path, folder: Path) -> tuple[Manifest, dict[str, Path]]:
-    """Unpack a backup into a folder and check that nothing of it is missing or damaged. The
+    """Unpack a backup into a folder and check that nothing is missing or damaged. Returns the
     members by their names. Raises BackupError."""
     try:
         with tarfile.open(path, "r:gz") as archive:

@@ -1,4 +1,4 @@
-"""Make a backup, also while the platform runs."""
+"""Makes a backup, even while the platform runs."""
 
 import tempfile
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ PREFECT = "prefect.db"
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What lies in the working folder, ready to be packed."""
+    """The files in the working folder, ready to be packed."""
 
     schema: str
     tables: dict[str, TableCopy]
@@ -32,8 +32,8 @@ class Copies:
 
 
 async def make_backup(settings: Settings, path: Path) -> Manifest:
-    """Write a backup of the platform on these settings. Raises BackupError, and what opening the
-    database raises; then there is no file."""
+    """Write a backup of the platform with these settings. Raises BackupError, and the errors of
+    opening the database; then no file is left."""
     location = settings.database_location
     with tempfile.TemporaryDirectory(dir=_folder_of(path), prefix=".backup-") as folder:
         await _refuse_without_registry(location)
@@ -58,7 +58,7 @@ def _folder_of(path: Path) -> Path:
         raise BackupError(f"{path} exists already; choose another name")
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise BackupError(f"the folder {folder} does not exist; make it first")
+        raise BackupError(f"the folder {folder} does not exist; create it first")
     return folder
 
 
@@ -91,7 +91,7 @@ async def _copy_tables(location: PostgresUrl, folder: Path) -> Copies:
 
 
 async def _schema(location: SqliteFile | PostgresUrl) -> str | None:
-    """The schema's revision; raises SchemaRefused for one that this release does not know."""
+    """Return the schema's revision; raises SchemaRefused for an unknown one."""
     engines = Engines(location, read_only=True)
     try:
         return (await schema_state(engines)).current
@@ -100,7 +100,7 @@ async def _schema(location: SqliteFile | PostgresUrl) -> str | None:
 
 
 def _other_files(settings: Settings, folder: Path) -> dict[str, Path]:
-    """Of the data folder; what encrypts and who may log in is left out."""
+    """Return the files of the data folder, except keys and credentials."""
     members = {}
     instance = settings.data / INSTANCE_FILE
     if instance.is_file():

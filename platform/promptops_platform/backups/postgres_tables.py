@@ -1,7 +1,7 @@
-"""Copies of PostgreSQL tables, by COPY over a connection of our own: no program such as `pg_dump`
-has to be there, in the server's version.
+"""Copies of PostgreSQL tables with COPY over our own connection, so that no program such as
+`pg_dump`, in the server's version, is needed.
 
-Only rows are copied. The schema is made by the migrations of the release that restores.
+Only rows are copied. The schema is created by the migrations of the release that restores.
 """
 
 import re
@@ -35,8 +35,8 @@ SEQUENCES = """
 
 
 async def copy_tables(location: PostgresUrl, folder: Path) -> tuple[str, dict[str, TableCopy]]:
-    """Write each table to the folder, all as they are at one moment. Writers go on meanwhile.
-    The schema's revision, and what was copied."""
+    """Write each table to the folder, in one consistent snapshot. Writers aren't blocked. Returns
+    the schema's revision, and what was copied."""
     connection = await connect_postgres(location, read_only=True)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -57,12 +57,12 @@ async def load_tables(
     connection: AsyncConnection, copies: Mapping[str, TableCopy], files: Mapping[str, Path]
 ) -> None:
     """Fill the empty tables of a new schema, within the connection's transaction. Raises
-    BackupError where the backup does not fit them."""
+    BackupError if the backup does not match them."""
     ordered = await connection.run_sync(_tables_in_order)
     if unknown := copies.keys() - set(ordered):
         raise BackupError(f"the backup has a table {min(unknown)}, which its schema does not have")
     driver = await _driver(connection)
-    # What the migrations themselves put there is in the copies as well.
+    # The rows that the migrations insert are in the copies, too.
     await driver.execute(f"TRUNCATE {_list(ordered)}")
     for name in ordered:
         if name in copies:
@@ -79,14 +79,14 @@ async def load_tables(
 
 
 async def begin_new_feed(connection: AsyncConnection, epoch: str) -> None:
-    """Give the change feed another identity, and forget who followed the old one."""
+    """Give the change feed a new identity, and delete the replicas that followed the old one."""
     await connection.execute(text("UPDATE feed_state SET epoch = :epoch"), {"epoch": epoch})
     if await connection.run_sync(lambda sync: inspect(sync).has_table("replicas")):
         await connection.execute(text("DELETE FROM replicas"))
 
 
 async def living_replicas(connection: AsyncConnection, seconds: float) -> int:
-    """How many platforms have written down within this time that they serve this database."""
+    """Return how many platforms have recently recorded that they serve this database."""
     if not await connection.run_sync(lambda sync: inspect(sync).has_table("replicas")):
         return 0
     query = "SELECT count(*) FROM replicas WHERE seen_at >= now() - make_interval(secs => :seconds)"
@@ -104,13 +104,13 @@ async def drop_everything(connection: AsyncConnection) -> None:
 
 
 def _tables_in_order(connection: Connection) -> list[str]:
-    """Those that others refer to come first."""
+    """Return the tables in an order in which referenced ones come first."""
     pairs = inspect(connection).get_sorted_table_and_fkc_names()
     return [name for name, _ in pairs if name is not None and name != VERSION_TABLE]
 
 
 async def _driver(connection: AsyncConnection) -> Any:
-    # SQLAlchemy begins its transaction with the first statement of its own.
+    # SQLAlchemy begins its transaction with its first statement.
     await connection.execute(text("SELECT 1"))
     return (await connection.get_raw_connection()).driver_connection
 

@@ -1,4 +1,4 @@
-"""Restore a backup: check all of it first, then put it in place."""
+"""Restores a backup: checks all of it first, then puts it in place."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,22 +28,22 @@ from promptops_platform.sealing import KEY_FILE
 from promptops_platform.settings import Settings
 from promptops_platform.spared_imports import import_without_colours
 
-# Longer than a replica is silent.
+# Longer than the interval at which replicas report.
 ALIVE_SECONDS = 60.0
 BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 
 
 async def check_backup(settings: Settings, path: Path) -> Manifest:
-    """Unpack a backup and look at all of it, without changing anything. Raises BackupError."""
+    """Unpack a backup and check all of it, without changing anything. Raises BackupError."""
     with _unpacked(settings, path) as (manifest, _):
         return manifest
 
 
 async def restore_backup(settings: Settings, path: Path, *, replace: bool) -> Manifest:
-    """Put a backup into the data folder and database of these settings. With `replace`, files that
-    are there are moved to a folder beside, and the tables of PostgreSQL are removed.
+    """Restore a backup into the data folder and database of these settings. With `replace`,
+    existing files are moved to a folder beside them, and existing tables of PostgreSQL are removed.
 
-    Raises BackupError, DataFolderInUse, and what opening the database raises.
+    Raises BackupError, DataFolderInUse, and the errors of opening the database.
     """
     location = settings.database_location
     with DataFolderLock(settings.data), _unpacked(settings, path) as (manifest, members):
@@ -58,7 +58,7 @@ async def restore_backup(settings: Settings, path: Path, *, replace: bool) -> Ma
 
 
 def needs_secret_key(settings: Settings) -> bool:
-    """Whether nothing is there yet that opens the sealed texts of a backup."""
+    """Whether no key exists yet that decrypts the sealed texts of a backup."""
     return settings.secret_key is None and not (settings.data / KEY_FILE).exists()
 
 
@@ -73,7 +73,7 @@ def _unpacked(settings: Settings, path: Path) -> Iterator[tuple[Manifest, dict[s
         if REGISTRY in members:
             check_file(members[REGISTRY], REGISTRY)
             if count_rows(members[REGISTRY], REGISTRY) != manifest.tables:
-                raise BackupError(f"{path} does not hold the rows that its manifest names")
+                raise BackupError(f"{path} does not contain the rows that its manifest names")
         if PREFECT in members:
             check_file(members[PREFECT], PREFECT)
         yield manifest, members
@@ -106,7 +106,7 @@ def _refuse_another_kind(manifest: Manifest, location: SqliteFile | PostgresUrl)
 
 
 def _places(settings: Settings) -> dict[str, Path]:
-    """Where the files of a backup go, by their names in it."""
+    """Return the targets of a backup's files, by their names in it."""
     places = {
         INSTANCE_FILE: settings.data / INSTANCE_FILE,
         PREFECT: prefect_home(settings.data) / DATABASE,
@@ -156,7 +156,7 @@ def _move(source: Path, target: Path) -> None:
 async def _restore_tables(
     location: PostgresUrl, manifest: Manifest, members: Mapping[str, Path], *, replace: bool
 ) -> None:
-    """In one transaction: an error leaves the database as it was."""
+    """Restore in one transaction: an error leaves the database unchanged."""
     files = {name.removeprefix(REGISTRY_FOLDER): path for name, path in members.items()}
     engines = Engines(location)
     try:
@@ -177,7 +177,7 @@ async def _restore_tables(
 
 
 async def _refuse_existing_tables(engines: Engines, *, replace: bool) -> None:
-    """Raises SchemaRefused for tables of another program, whatever `replace` says."""
+    """Raises SchemaRefused for tables of another program, even with `replace`."""
     try:
         state = await schema_state(engines)
     except SchemaRefused as error:

@@ -15,15 +15,15 @@ FEED_EPOCH = "UPDATE feed_state SET epoch = ?"
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """A copy of the database as it is at one moment. Writers go on meanwhile. Raises BackupError
-    for a damaged one."""
+    """Copy a consistent snapshot of the database. Writers aren't blocked. Raises BackupError for a
+    damaged one."""
     address = f"file:{quote(str(source.absolute()))}?mode=rw"
     try:
         with (
             closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as reading,
             closing(sqlite3.connect(target)) as writing,
         ):
-            # All pages in one step: it reads one state of the file and never begins again.
+            # All pages in one step: it reads one state of the file and never starts over.
             reading.backup(writing, pages=-1)
             # The copy is one file, without a log beside it.
             writing.execute("PRAGMA journal_mode = DELETE")
@@ -32,17 +32,18 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def check_file(path: Path, name: str) -> None:
-    """Raises BackupError unless the whole file is sound. `name` is what the operator calls it."""
+    """Raises BackupError unless the whole file is intact. `name` is the name for messages."""
     _query(path, name, _check)
 
 
 def count_rows(path: Path, name: str) -> dict[str, TableCopy]:
-    """The rows of each table. Raises BackupError."""
+    """Return the number of rows of each table. Raises BackupError."""
     return _query(path, name, _count)
 
 
 def begin_new_feed(path: Path, epoch: str) -> None:
-    """Give the change feed of a registry another identity: whoever followed it fetches anew."""
+    """Give the change feed of a registry a new identity, so that followers fetch everything
+    again."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(FEED_EPOCH, (epoch,))
 
@@ -67,7 +68,7 @@ def _check(connection: sqlite3.Connection) -> None:
 def _count(connection: sqlite3.Connection) -> dict[str, TableCopy]:
     query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     tables = connection.execute(query).fetchall()
-    # A full-text index has tables of its own, which say nothing.
+    # A full-text index has its own tables, which contain no data.
     indexes = tuple(name for name, sql in tables if sql.startswith("CREATE VIRTUAL"))
     counts = {}
     for name, _ in tables:

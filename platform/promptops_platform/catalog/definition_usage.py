@@ -1,4 +1,4 @@
-"""Who is affected by a change of an agent or a workflow."""
+"""Finds who is affected by a change of an agent or a workflow."""
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
@@ -12,7 +12,7 @@ from promptops_platform.workflows.step_targets import TargetType, workflows_runn
 
 
 class DefinitionUses:
-    """Reads only. What does not exist for the caller is left out."""
+    """Reads only. What the caller can't see is left out."""
 
     def __init__(
         self,
@@ -30,14 +30,14 @@ class DefinitionUses:
     async def of_agent(
         self, transaction: Transaction, agent_id: str, *, actor: Actor
     ) -> DefinitionUsage:
-        """What runs an agent; raises NotFound and Forbidden."""
+        """Return what runs an agent; raises NotFound and Forbidden."""
         row = await self._agents.get(transaction, agent_id, actor=actor)
         return await self._usage(transaction, row.workspace_id, "agent", row.key, actor)
 
     async def of_workflow(
         self, transaction: Transaction, workflow_id: str, *, actor: Actor
     ) -> DefinitionUsage:
-        """What runs a workflow; raises NotFound and Forbidden."""
+        """Return what runs a workflow; raises NotFound and Forbidden."""
         row = await self._workflows.get(transaction, workflow_id, actor=actor)
         return await self._usage(transaction, row.workspace_id, "workflow", row.key, actor)
 
@@ -62,7 +62,8 @@ class DefinitionUses:
     async def _callers_of(
         self, transaction: Transaction, workspace_id: str, type_: TargetType, key: str, actor: Actor
     ) -> list[CallerUse]:
-        """None for an API key that is limited to environments: it does not see others' runs."""
+        """None for an API key that is limited to environments, because it can't see others'
+        runs."""
         if actor.environments:
             return []
         self._grants.require(actor, Permission.RUNS_READ, workspace_id)

@@ -1,4 +1,4 @@
-"""Routes of the list of prompts by key, and of what uses a prompt."""
+"""Routes of the list of prompts by key, and of the uses of a prompt."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -45,7 +45,7 @@ Keys = Annotated[
 
 @dataclass(frozen=True)
 class KeyQuery:
-    """The filters of a request, before it is known whose they are."""
+    """The filters of a request, before they are limited to what the caller can see."""
 
     workspace: str | None
     client: str | None
@@ -112,7 +112,7 @@ async def list_prompt_facets(
     return Data(data=await service.facets(transaction, keys, actor=actor))
 
 
-# Many long keys outgrow the request's head.
+# Many long keys may exceed the size limit of the request's head.
 @router.get("/prompt-keys/programs", responses=may_answer(HeadTooLarge))
 async def list_prompt_programs(
     service: Service,

@@ -1,7 +1,7 @@
-"""SQL of the list of prompts by key: the rows of all environments of a key are one line.
+"""SQL of the list of prompts by key: the rows of all environments of a key form one line.
 
-Its filters test the same row of an environment, but for the state: that of a key is the highest of
-its rows. It reads the tables of prompts and rollouts, and writes none.
+Its filters must match the same row of an environment, except for the state: the state of a key is
+the highest of its rows. It reads the tables of prompts and rollouts, and writes none.
 """
 
 import json
@@ -20,7 +20,7 @@ from promptops_platform.prompts.trigrams import narrow_by_text
 from promptops_platform.rollouts.tables import RolloutRow
 
 State = Literal["never", "published", "draft", "ramping"]
-# The rank of a state is its place: the state of a key is the highest of its environments.
+# A state's rank is its index; the state of a key is the highest of its environments.
 STATES: tuple[State, ...] = ("never", "published", "draft", "ramping")
 # Columns whose values a facet counts.
 COUNTED = {
@@ -43,8 +43,8 @@ _rank: ColumnElement[int] = case(
 
 @dataclass(frozen=True, slots=True)
 class KeyFilter:
-    """Filters of the list; None filters nothing. `keys` are those that some program has;
-    `environments` are those that exist for the caller."""
+    """Filters of the list; None matches all. `keys` are those that some program has cached;
+    `environments` are those that the caller can see."""
 
     workspace_id: str
     text: str | None = None
@@ -73,7 +73,7 @@ class Count(NamedTuple):
 
 
 class KeyList:
-    """Reads what one request asks for."""
+    """Runs the queries of one request."""
 
     def __init__(self, session: AsyncSession, key_filter: KeyFilter) -> None:
         self._session = session
@@ -82,7 +82,7 @@ class KeyList:
     async def page(
         self, sort: str, *, descending: bool, limit: int, offset: int
     ) -> tuple[list[Line], int]:
-        """Some lines in order, and how many there are in all."""
+        """Return a page of lines in order, and the total."""
         lines = self._lines().subquery()
         order: Any = lines.c["rank" if sort == "state" else sort]
         by_key = lines.c.key
@@ -96,17 +96,17 @@ class KeyList:
         return [], total or 0
 
     async def keys(self) -> list[Line]:
-        """All lines, by key."""
+        """Return all lines, by key."""
         lines = self._lines().subquery()
         rows = await self._session.execute(select(lines.c.key, lines.c.rank).order_by(lines.c.key))
         return [Line(*row) for row in rows]
 
     async def values(self, facet: str) -> list[Count]:
-        """The values of a column, with the number of keys that the other filters leave."""
+        """Return the values of a column, with the number of keys that match the other filters."""
         value = COUNTED[facet]
         hits = [*self._scope(without=facet), *self._tests(without=facet), value != ""]
         if facet == "env":
-            # A key has one row an environment, and the state there is that of this row.
+            # A key has one row per environment, and its state there is that row's.
             state = self._filter.state
             hits += [] if state is None else [_rank == STATES.index(state)]
         else:
@@ -114,14 +114,14 @@ class KeyList:
         return await self._counted(select(value, func.count(_summary.key.distinct())), hits, value)
 
     async def tags(self) -> list[Count]:
-        """The tags, likewise."""
+        """Return the tags in the same way."""
         hits = [*self._scope(), *self._tests(without="tag"), *self._in_state()]
         query = select(PromptTagRow.tag, func.count(_summary.key.distinct()))
         query = query.join(_summary, _summary.prompt_id == PromptTagRow.prompt_id)
         return await self._counted(query, hits, PromptTagRow.tag)
 
     async def states(self) -> list[Count]:
-        """The states, likewise; those that no key has are left out."""
+        """Return the states in the same way; states without keys are left out."""
         lines = self._lines(without="state").subquery()
         rows = await self._session.execute(
             select(lines.c.rank, func.count()).group_by(lines.c.rank)
@@ -134,7 +134,7 @@ class KeyList:
         ]
 
     async def matching(self, keys: Collection[str] | None) -> list[str]:
-        """Those of these keys, or with None of all, that all filters leave but the one by
+        """Return those of these keys (None for all) that match all filters except the one by
         program."""
         lines = self._lines(without="client")
         if keys is not None:
@@ -158,7 +158,7 @@ class KeyList:
             func.min(_summary.name).label("name"),
         ).where(*scope)
         if tests := self._tests(without=without):
-            # What is shown of a key is that of all its rows, not of those alone that were hit.
+            # A key is shown with the values of all its rows, not only of the matching ones.
             lines = lines.where(_summary.key.in_(select(_summary.key).where(*scope, *tests)))
         lines = lines.group_by(_summary.key)
         state = self._filter.state
@@ -167,7 +167,8 @@ class KeyList:
         return lines.having(func.max(_rank) == STATES.index(state))
 
     def _scope(self, without: str | None = None) -> list[ColumnElement[bool]]:
-        """The rows that count: of the workspace, and of one environment where one is named."""
+        """Return the rows in question: those of the workspace, and of one environment if it is
+        given."""
         key_filter = self._filter
         tests: list[ColumnElement[bool]] = [_summary.workspace_id == key_filter.workspace_id]
         if key_filter.environments is not None:
@@ -208,8 +209,8 @@ async def summaries(
     keys: Collection[str],
     environments: Collection[str] | None,
 ) -> Sequence[Row[Any]]:
-    """The rows of these keys in these environments, None for all, each with the variants of its
-    rollout, None where none is on."""
+    """Return the rows of these keys in these environments (None for all), each with the variants of
+    its active rollout, or None."""
     query = (
         select(_summary, RolloutRow.variants)
         .outerjoin(RolloutRow, (RolloutRow.prompt_id == _summary.prompt_id) & RolloutRow.enabled)
@@ -222,7 +223,8 @@ async def summaries(
 
 
 def listed(session: AsyncSession, values: Collection[str]) -> Select[Any]:
-    """Any number of texts as a query: a statement takes a limited number of parameters."""
+    """Return any number of texts as a query, because a statement has a limited number of
+    parameters."""
     ordered = sorted(values)
     if session.get_bind().dialect.name == "sqlite":
         rows = func.json_each(json.dumps(ordered)).table_valued(column("value", Text))

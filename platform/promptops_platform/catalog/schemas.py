@@ -1,4 +1,4 @@
-"""The list of prompts by key, and what uses a prompt, on the wire."""
+"""Responses of the list of prompts by key, and of the uses of a prompt."""
 
 from datetime import datetime
 from typing import Any
@@ -72,7 +72,7 @@ class PromptKey(BaseModel):
 
 
 class FacetValue(BaseModel):
-    """How many keys have this value and pass all other filters."""
+    """How many keys have this value and match all other filters."""
 
     model_config = example(value="prod", count=22)
 
@@ -107,8 +107,8 @@ class PromptFacets(BaseModel):
 
 
 class KeyPrograms(BaseModel):
-    """Of the programs that watch a key now: how many have it in memory, how many of these have
-    applied its newest change, and how many report nothing."""
+    """The programs that watch a key: how many have it in memory, how many of these have applied its
+    newest change, and how many report nothing."""
 
     model_config = example(key="support.reply", connected=42, current=41, silent=0)
 
@@ -126,12 +126,12 @@ class KeyCalls(BaseModel):
     key: str
     calls: int = Field(description="Calls of models.")
     errors: int = Field(description="Runs that failed.")
-    cost_usd: float = Field(description="Dollars, as far as prices are known.")
+    cost_usd: float = Field(description="In US dollars, for calls with a known price.")
     hours: list[int] = Field(description="The calls of each of the 24 hours, oldest first.")
 
 
 class LastDay(BaseModel):
-    """This hour, in UTC, and the 23 before it; keys without runs are left out."""
+    """The current hour, in UTC, and the 23 before it; keys without runs are left out."""
 
     model_config = example(
         since="2026-03-13T10:00:00Z",
@@ -154,7 +154,7 @@ class AgentUse(BaseModel):
 
 
 class WorkflowUse(BaseModel):
-    """A workflow, and the places of the steps that use the prompt, counted from 1."""
+    """A workflow, and the positions of the steps that use the prompt, counted from 1."""
 
     model_config = example(id="2b3c4d5e6f708192", key="triage", name="Triage", steps=[3])
 
@@ -201,8 +201,8 @@ class PromptUsage(BaseModel):
 
 
 class StepUse(BaseModel):
-    """A workflow, and the places of the steps that run the agent or the workflow, counted from 1;
-    a `version` of null means whatever is served."""
+    """A workflow, and the positions of the steps that run the agent or the workflow, counted from
+    1; a `version` of null means whatever is served."""
 
     model_config = example(
         id="2b3c4d5e6f708192", key="triage", name="Triage", steps=[3], version="4"

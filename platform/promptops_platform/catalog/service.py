@@ -1,4 +1,4 @@
-"""The prompts as the console lists them, and what uses a prompt."""
+"""The console's list of prompts, and the uses of a prompt."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ MOST_PROGRAMS = 100
 
 
 class Catalog:
-    """Reads only. What does not exist for the caller is left out and not visible."""
+    """Reads only. What the caller can't see is left out."""
 
     def __init__(
         self,
@@ -70,8 +70,8 @@ class Catalog:
         actor: Actor,
         **values: Any,
     ) -> KeyFilter:
-        """The filter of a request; `client` is a program's name. Raises NotFound for an unknown
-        workspace."""
+        """Return the filter of a request; `client` is a program's name. Raises NotFound for an
+        unknown workspace."""
         workspace_row = await self._workspaces.find(transaction, workspace, actor=actor)
         self._grants.require(actor, Permission.PROMPTS_READ, workspace_row.id)
         key_filter = KeyFilter(workspace_row.id, environments=actor.environments or None, **values)
@@ -84,7 +84,8 @@ class Catalog:
     async def page(
         self, transaction: Transaction, key_filter: KeyFilter, *, sort: str, limit: int, offset: int
     ) -> tuple[list[PromptKey], int]:
-        """Some keys in order, and how many there are; `-` before the column reverses the order."""
+        """Return a page of keys in order, and the total; `-` before the column reverses the
+        order."""
         lines, total = await KeyList(transaction.session, key_filter).page(
             sort.removeprefix("-"), descending=sort.startswith("-"), limit=limit, offset=offset
         )
@@ -104,7 +105,7 @@ class Catalog:
     async def facets(
         self, transaction: Transaction, key_filter: KeyFilter, *, actor: Actor
     ) -> PromptFacets:
-        """The values of each filter, visible over what the other filters leave."""
+        """Return the values of each filter, counted over the keys that match the other filters."""
         keys = KeyList(transaction.session, key_filter)
         programs = await self._holders.keys_by_program(key_filter.workspace_id, actor=actor)
         return PromptFacets(
@@ -125,8 +126,8 @@ class Catalog:
         *,
         actor: Actor,
     ) -> list[KeyPrograms]:
-        """How many programs hold each of these keys, in the filter's environment; keys that are
-        not there are left out."""
+        """Return how many programs have each of these keys in memory, in the filter's environment;
+        unknown keys are left out."""
         rows = await repository.summaries(
             transaction.session, key_filter.workspace_id, keys, key_filter.environments
         )
@@ -146,8 +147,8 @@ class Catalog:
         *,
         actor: Actor,
     ) -> LastDay:
-        """How often each of these keys was called, in the filter's environment. Raises Forbidden
-        for an API key that is limited to environments, as all statistics do."""
+        """Return how often each of these keys was called, in the filter's environment. Raises
+        Forbidden for an API key that is limited to environments, like all statistics."""
         self._grants.require(actor, Permission.RUNS_STATS, key_filter.workspace_id)
         since, days = await self._calls.last_day(
             transaction, key_filter.workspace_id, keys, key_filter.env
@@ -168,7 +169,7 @@ class Catalog:
         )
 
     async def usage(self, transaction: Transaction, prompt_id: str, *, actor: Actor) -> PromptUsage:
-        """What uses a prompt; raises NotFound and Forbidden."""
+        """Return what uses a prompt; raises NotFound and Forbidden."""
         row = await self._prompts.get(transaction, prompt_id, actor=actor)
         slot = (row.workspace_id, row.key, row.env)
         agents = await self._agents.using(transaction, *slot)
@@ -197,7 +198,8 @@ class Catalog:
 
 
 def _shown(rows: Sequence[Row[Any]], env: str | None) -> PromptKey:
-    """A key of all its rows; with an environment, state and change are those of that one."""
+    """Return a key with all its rows; with an environment, state and change are those of that
+    environment."""
     ordered = sorted(rows, key=lambda row: row[0].env)
     environments = [_environment(summary, variants) for summary, variants in ordered]
     visible = [place for place in environments if env in (None, place.env)]
@@ -233,7 +235,7 @@ def _environment(
 
 
 def _state(summary: PromptSummaryRow, variants: list[dict[str, Any]] | None) -> State:
-    """As the list's SQL ranks it."""
+    """Must be the same ranking as in the list's SQL."""
     if variants is not None:
         return "ramping"
     if summary.published_hash is None:
@@ -242,7 +244,7 @@ def _state(summary: PromptSummaryRow, variants: list[dict[str, Any]] | None) -> 
 
 
 async def _held(programs: Mapping[str, frozenset[str]], keys: KeyList) -> list[Count]:
-    """How many of the keys that are left each program holds, most first."""
+    """Return how many of the matching keys each program has in memory, most first."""
     if not programs:
         return []
     held_by_any = frozenset().union(*programs.values())

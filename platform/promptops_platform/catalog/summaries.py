@@ -1,7 +1,7 @@
 """Keeps `prompt_summaries` up to date with each change of a prompt.
 
-The table follows the mapper, as the tables behind search do: whoever changes a prompt can't forget
-it. What an older release that still runs beside this one changes is seen after the next change.
+The table is updated by mapper events, like the tables behind search, so no writer can forget it.
+Changes by an older release that still runs beside this one become visible with the next change.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ HASHED = ("content", "model", "kind", "messages", "config")
 
 
 def draft_values(row: PromptRow) -> dict[str, Any]:
-    """The summary of a prompt that was never published."""
+    """Return the summary of a prompt that was never published."""
     hashes = {"draft_hash": Body.of(row).content_hash(), "published_hash": None}
     return {"prompt_id": row.id, "published_version": None, **_copied(row), **hashes}
 
@@ -43,13 +43,13 @@ def _change(_mapper: Mapper[Any], connection: Connection, row: PromptRow) -> Non
         update(PromptSummaryRow).where(PromptSummaryRow.prompt_id == row.id).values(values)
     )
     if not changed.rowcount:
-        # An older release, still running beside this one, has made the prompt.
+        # An older release, still running beside this one, has created the prompt.
         _add(_mapper, connection, row)
 
 
 @event.listens_for(PromptVersionRow, "after_insert")
 def _publish(_mapper: Mapper[Any], connection: Connection, row: PromptVersionRow) -> None:
-    """A version is stored after the prompt that points at it."""
+    """A version is stored after the prompt that points to it."""
     points_here = exists().where(PromptRow.id == row.prompt_id, PromptRow.published_id == row.id)
     connection.execute(
         update(PromptSummaryRow)
@@ -63,7 +63,7 @@ def _copied(row: PromptRow) -> dict[str, Any]:
 
 
 def _published(connection: Connection, row: PromptRow) -> dict[str, Any] | None:
-    """What is published; None where the version is not stored yet."""
+    """Return what is published; None if the version is not yet stored."""
     columns = select(PromptVersionRow.version, PromptVersionRow.content_hash)
     version = connection.execute(columns.where(PromptVersionRow.id == row.published_id)).first()
     if version is None:

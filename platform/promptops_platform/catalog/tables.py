@@ -8,16 +8,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from promptops_platform.db.tables import Id, Table
 from promptops_platform.db.types import UtcDateTime
 
-# Sorted byte by byte, whatever the database's locale.
+# Sorted byte by byte, independent of the database's locale.
 SortedKey = String(200).with_variant(String(200, collation="C"), "postgresql")
 
 
 class PromptSummaryRow(Table):
     """What a list shows of a prompt in one environment, without its texts.
 
-    A table of its own, because a list by key reads all prompts of a workspace, and their contents
-    lie between the columns of `prompts`. The hashes are those of the working copy and of what is
-    published: they differ while the draft is ahead.
+    A separate table, because a list by key reads all prompts of a workspace, and the columns of
+    `prompts` are far apart because of the contents between them. The hashes are those of the
+    working copy and of the published version: they differ while the draft has unpublished changes.
     """
 
     __tablename__ = "prompt_summaries"

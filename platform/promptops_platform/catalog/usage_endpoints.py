@@ -1,4 +1,4 @@
-"""Routes of who runs an agent or a workflow."""
+"""Routes of the uses of an agent or a workflow."""
 
 from typing import Annotated
 

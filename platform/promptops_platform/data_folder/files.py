@@ -1,5 +1,5 @@
-"""What the platform's children need in the data folder, looked at before they start: a child that
-finds something else there would end, and be started again, for ever."""
+"""Checks the files of the platform's children in the data folder before they start: a child that
+can't use one would end and be restarted for ever."""
 
 import stat
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MOVE_AWAY = "move it away, and the next start makes a new one"
 
 
 def check_engine_files(data: Path) -> None:
-    """Raises DataFolderNotUsable for what the run engine can't start with."""
+    """Raises DataFolderNotUsable for files that the run engine can't start with."""
     _expect(data / ENGINE_SOCKET, stat.S_ISSOCK, "a socket")
     _expect(data / ENGINE_LOCK, stat.S_ISREG, "a file")
     try:
@@ -26,8 +26,8 @@ def check_engine_files(data: Path) -> None:
 
 
 def check_children_files(data: Path, *, with_prefect: bool) -> None:
-    """Raises DataFolderNotUsable for what the run engine, and the embedded Prefect server where
-    there is one, can't start with."""
+    """Raises DataFolderNotUsable for files that the run engine and, if it is used, the embedded
+    Prefect server can't start with."""
     check_engine_files(data)
     _expect(data / LOGS, stat.S_ISDIR, "a folder")
     for name in (ENGINE, PREFECT_SERVER):

@@ -1,6 +1,6 @@
-"""The file `instance`: which platform this is, and which database it works on.
+"""The file `instance`: the identity of this platform and of its database.
 
-The first line is the platform's id, the second the id of its database, once it had one.
+The first line is the platform's id, the second the id of its database, once it has had one.
 """
 
 import re
@@ -26,15 +26,15 @@ REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A platform's identity. `database` is the id of the database that it last worked on, None
-    before its first one."""
+    """A platform's identity. `database` is the id of the database that it last used, None before
+    its first one."""
 
     id: str
     database: str | None
 
 
 def read_instance(data: Path) -> Instance | None:
-    """The identity in the folder, None where there is none; raises DataFolderNotUsable."""
+    """Return the identity in the folder, None if there is none; raises DataFolderNotUsable."""
     path = data / INSTANCE_FILE
     try:
         text = read_private(path)
@@ -50,7 +50,7 @@ def read_instance(data: Path) -> Instance | None:
 
 
 def open_instance(data: Path) -> Instance:
-    """The identity in the folder, made at the first call; raises DataFolderNotUsable."""
+    """Return the identity in the folder, created by the first call; raises DataFolderNotUsable."""
     instance = read_instance(data)
     if instance is None:
         try:
@@ -63,12 +63,12 @@ def open_instance(data: Path) -> Instance:
 
 
 def instance_id(data: Path) -> str:
-    """The id of the platform on this folder, made at the first call."""
+    """Return the id of the platform on this folder, created by the first call."""
     return open_instance(data).id
 
 
 def remember_database(data: Path, database: str) -> None:
-    """Write down on which database the platform works; raises DataFolderNotUsable."""
+    """Store which database the platform uses; raises DataFolderNotUsable."""
     instance = open_instance(data)
     if instance.database != database:
         try:

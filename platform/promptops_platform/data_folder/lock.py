@@ -12,7 +12,7 @@ LOCK_FILE = "lock"
 
 
 class DataFolderLock:
-    """Held for as long as a platform runs; the system releases it when the process dies."""
+    """Locked as long as a platform runs; the system releases the lock when the process dies."""
 
     def __init__(self, data: Path) -> None:
         self._path = data / LOCK_FILE
@@ -41,7 +41,7 @@ class DataFolderLock:
         )
 
     def _open(self) -> int:
-        # Not through a link, nor to a pipe, for whose other end it would wait.
+        # Not through a link, nor to a pipe, whose other end it would wait for.
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         return os.open(self._path, flags, 0o600)
 
@@ -60,7 +60,7 @@ class DataFolderLock:
         try:
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
-            # A full disk: the lock itself needs no room, and the pid is for people.
+            # A full disk: the lock itself needs no space, and the pid is only for people.
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
 
@@ -71,7 +71,8 @@ class DataFolderLock:
 
 
 def holder(data: Path) -> str | None:
-    """The pid of the platform that runs on the folder, None where none does. Changes nothing."""
+    """Return the pid of the platform that runs on the folder, None if none does. Changes
+    nothing."""
     try:
         descriptor = os.open(data / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
@@ -81,6 +82,6 @@ def holder(data: Path) -> str | None:
     except BlockingIOError:
         return os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
     finally:
-        # Which also lets go of the lock.
+        # This also releases the lock.
         os.close(descriptor)
     return None

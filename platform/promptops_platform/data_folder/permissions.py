@@ -1,4 +1,4 @@
-"""Nobody but the platform's user may put files into its folders."""
+"""Ensures that only the platform's user can put files into its folders."""
 
 import os
 import stat
@@ -11,15 +11,15 @@ from promptops_platform.data_folder.errors import DataFolderNotUsable
 
 log = structlog.get_logger(__name__)
 
-# Of these every entry is looked at; what lies deeper is reached through them only.
+# Every entry of these is checked; deeper ones can be reached only through them.
 FOLDERS = ("", "prefect", "logs")
 
 
 def keep_others_out(data: Path, database: Path | None) -> None:
-    """Take the right to write from all other users, for the data folder and what lies in it, and
-    log what was corrected. `database` is the file of a SQLite registry, wherever it lies.
+    """Remove the write permission of all other users from the data folder and its files, and log
+    what was corrected. `database` is the file of a SQLite registry, which may be elsewhere.
 
-    Raises DataFolderNotUsable where this user may not do that.
+    Raises DataFolderNotUsable if this user may not do that.
     """
     _refuse_shared(data)
     if database is not None:
@@ -38,7 +38,8 @@ def _refuse_shared(data: Path) -> None:
 
 
 def _refuse_open(folder: Path, data: Path) -> None:
-    """A folder of the database alone may be meant to be shared, so nothing is corrected there."""
+    """A folder outside of the data folder may be shared on purpose, so nothing is corrected
+    there."""
     if folder == data or not folder.is_dir() or folder.stat().st_mode & stat.S_ISVTX:
         return
     if _others_write(folder):

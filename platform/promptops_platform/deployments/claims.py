@@ -1,4 +1,5 @@
-"""Which run executes which flow run: exactly one, however often and to whomever it is reported."""
+"""Decides which run executes which flow run: exactly one, however often and to whichever replica it
+is reported."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ class AlreadyClaimed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`run_id` executes the flow run that was made for `scheduled_at`."""
+    """`run_id` executes the flow run that was created for `scheduled_at`."""
 
     flow_run_id: str
     scheduled_at: datetime
@@ -26,11 +27,11 @@ class Claim:
 
 
 class FlowRunClaims:
-    """Claims last as long as their runs are in the log."""
+    """Claims are kept as long as their runs are in the log."""
 
     def claiming(self, due: DueRun) -> Also:
-        """For `DetachedRuns.submit`: the run's transaction claims the flow run. It raises
-        AlreadyClaimed."""
+        """Return a callback for `DetachedRuns.submit` that claims the flow run in the run's
+        transaction. The callback raises AlreadyClaimed."""
 
         async def claim(transaction: Transaction, run: RunRow) -> None:
             row = FlowRunClaimRow(
@@ -46,19 +47,19 @@ class FlowRunClaims:
         return claim
 
     async def require_free(self, transaction: Transaction, due: DueRun) -> None:
-        """Raises AlreadyClaimed where a run executes the flow run, or has."""
+        """Raises AlreadyClaimed if a run executes or has executed the flow run."""
         if await repository.claimed(transaction.session, [due.flow_run_id]):
             raise AlreadyClaimed(due.flow_run_id)
 
     async def claimed(self, transaction: Transaction, flow_run_ids: Collection[str]) -> set[str]:
-        """Those of these flow runs that runs execute, or have."""
+        """Return those of these flow runs that a run executes or has executed."""
         return await repository.claimed(transaction.session, flow_run_ids)
 
     async def unstarted(self, transaction: Transaction, flow_run_id: str) -> str | None:
-        """The run that has claimed the flow run and has ended before it began to execute it."""
+        """Return the run that has claimed the flow run and ended before executing it."""
         return await repository.ended_unstarted(transaction.session, flow_run_id)
 
     async def last(self, transaction: Transaction, kind: str, ref: str, most: int) -> list[Claim]:
-        """The last flow runs of an owner that runs have executed, the latest first."""
+        """Return the last executed flow runs of an owner, latest first."""
         rows = await repository.last_claims(transaction.session, kind, ref, most)
         return [Claim(row.flow_run_id, row.scheduled_at, row.run_id) for row in rows]

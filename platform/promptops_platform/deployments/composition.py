@@ -1,4 +1,4 @@
-"""Deployments, timers and the flow runs that become due, connected."""
+"""Builds deployments, timers and the handling of due flow runs."""
 
 from promptops_platform.clock import Clock
 from promptops_platform.data_folder import instance_id
@@ -13,12 +13,12 @@ from promptops_platform.deployments.timers import Timers
 from promptops_platform.execution.composition import Execution
 from promptops_platform.settings import Settings
 
-# Of a UUID: its end is random, also in one that begins with the time.
+# Of a UUID: its end is random even if it begins with the time.
 _WORKER_CHARACTERS = 12
 
 
 class DeploymentsRoom:
-    """Rooms above enter themselves in `kinds`."""
+    """Rooms above register themselves in `kinds`."""
 
     def __init__(
         self, settings: Settings, database: Database, execution: Execution, clock: Clock
@@ -53,11 +53,11 @@ class DeploymentsRoom:
         )
 
     def start(self) -> None:
-        """Bring Prefect up to date as soon as it answers, and take what becomes due."""
+        """Bring Prefect up to date as soon as it responds, and take due flow runs."""
         self._pushes.start()
         self.watch.start()
 
     async def stop(self) -> None:
-        """Take nothing more. Harmless when repeated."""
+        """Stop taking flow runs. Idempotent."""
         await self.watch.stop()
         await self._pushes.stop()

@@ -1,4 +1,4 @@
-"""Takes the flow runs that become due, and asks their rooms what becomes of them."""
+"""Takes due flow runs, and asks their rooms what to do with them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,12 +31,12 @@ log = structlog.get_logger(__name__)
 
 AGAIN_SECONDS = 1.0
 FAULT_SECONDS = 10.0
-# Decisions at once: many schedules have the same time.
+# The limit of concurrent decisions: many schedules have the same time.
 AT_ONCE = 8
 
 
 class DueWatch:
-    """`prefect_ready` is told each time that Prefect answers after it did not."""
+    """`prefect_ready` is called each time Prefect responds after it did not."""
 
     def __init__(
         self,
@@ -64,11 +64,11 @@ class DueWatch:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to take what becomes due."""
+        """Start taking due flow runs."""
         self._task = asyncio.create_task(self._watch_forever(), name="due-watch")
 
     async def stop(self) -> None:
-        """Take nothing more; what is being decided is reported again at the next start."""
+        """Stop taking flow runs; undecided ones are reported again after the next start."""
         if self._task is not None:
             await end_tasks(self._task)
             self._task = None
@@ -120,7 +120,7 @@ class DueWatch:
             return  # it is reported again
 
     async def decide(self, due: DueRun) -> DueAnswer:
-        """What becomes of a flow run, whatever its room raises."""
+        """Return the decision about a flow run, even if its room raises an error."""
         try:
             return await self._decide(due)
         except AlreadyClaimed:
@@ -142,7 +142,7 @@ class DueWatch:
         answer = await handler.due(due)
         if answer.outcome == "taken":
             return answer
-        # Another replica may have been faster meanwhile, and what it runs goes on.
+        # Another replica may have been faster, and the run that it has started continues.
         return await self._claimed(due) or answer
 
     async def _claimed(self, due: DueRun) -> DueAnswer | None:

@@ -1,30 +1,29 @@
-"""What other rooms give and get: deployments that Prefect is to hold, timers, and flow runs that
-become due.
+"""What other rooms use and provide: deployments for Prefect, timers, and due flow runs.
 
-A room that wants deployments in Prefect:
+A room that needs deployments in Prefect:
 
-1. writes a `DeploymentKind` and enters it in its composition: `kinds.add("schedule", handler)`;
-2. calls `Deployments.changed(transaction, "schedule", ref)` in each transaction after which another
-   deployment, or none, is to be there; it is put after the commit, and again until Prefect has it;
-3. decides in `due` what becomes of a flow run whose time has come. To execute it, it submits a
-   detached run on that very flow run:
+1. writes a `DeploymentKind` and registers it in its composition: `kinds.add("schedule", handler)`;
+2. calls `Deployments.changed(transaction, "schedule", ref)` in each transaction that changes or
+   deletes a deployment; it is sent after the commit, and repeated until Prefect has it;
+3. decides in `due` what a due flow run becomes. To execute it, it submits a detached run on that
+   flow run:
 
        order = due.on(order)                  # executes the flow run
        await detached.submit(order, follower, also=claims.claiming(due))
        return taken()
 
-   `claiming` raises `AlreadyClaimed` where another replica, or an earlier report of the same flow
-   run, was faster: nothing is stored then. `due` may let it pass: the answer is that it is taken.
+   `claiming` raises `AlreadyClaimed` if another replica, or an earlier report of the same flow run,
+   was faster: nothing is stored then. `due` may let the error pass: the answer is then `taken`.
    A flow run that has been claimed is not reported to `due` again.
 
-A room that wants a timer enters `kinds.add_timer("approval", on_time)`, and calls
+A room that needs a timer registers `kinds.add_timer("approval", on_time)`, and calls
 `Timers.set(transaction, "approval", ref, at)` and `Timers.cancel(transaction, "approval", ref)`.
-`on_time(transaction, ref)` is called in the transaction that forgets the timer, so what it writes
-is written once. A timer that passed while nothing ran goes off as soon as Prefect and the platform
-are there again.
+`on_time(transaction, ref)` is called in the transaction that deletes the timer, so what it writes
+is written once. A timer that passed while nothing ran fires as soon as Prefect and the platform are
+available again.
 
-A room that wants runs for events calls `Deployments.emit` after its commit, and tells an event once
-more, under another id, where no flow run has come of it.
+A room that needs runs for events calls `Deployments.emit` after its commit, and sends an event
+again, under another id, if no flow run has come of it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -41,10 +40,10 @@ OnTime = Callable[[Transaction, str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class DueRun:
-    """A flow run whose time has come. `scheduled_at` is the time that it was first made for; an
-    `automatic` one was made by Prefect's scheduler. Of others, `parameters` are what somebody has
-    changed who pressed Run in Prefect, or an event's. One that has `waited` was answered `later`
-    before."""
+    """A flow run that is due. `scheduled_at` is the time that it was first created for; an
+    `automatic` one was created by Prefect's scheduler. For others, `parameters` are those that a
+    person changed when pressing Run in Prefect, or an event's. If `waited`, it was answered with
+    `later` before."""
 
     flow_run_id: str
     kind: str
@@ -56,7 +55,7 @@ class DueRun:
 
     @classmethod
     def of(cls, due: FlowRunDue) -> "DueRun":
-        """As the engine reports it."""
+        """Return it from the engine's report."""
         return cls(
             due.flow_run_id,
             due.owner.kind,
@@ -68,13 +67,13 @@ class DueRun:
         )
 
     def on(self, order: RunOrder) -> RunOrder:
-        """The order, executed by this flow run."""
+        """Return the order, executed by this flow run."""
         return replace(order, request=replace(order.request, flow_run_id=self.flow_run_id))
 
 
 @dataclass(frozen=True, slots=True)
 class DueAnswer:
-    """What becomes of a flow run; Prefect shows the message."""
+    """The decision about a flow run; Prefect shows the message."""
 
     outcome: DueOutcome
     message: str = ""
@@ -105,30 +104,30 @@ class DeploymentKind(Protocol):
     """The deployments of one room. `ref` is an id of that room."""
 
     async def deployments(self, transaction: Transaction) -> list[Deployment]:
-        """All that Prefect is to hold, paused ones included."""
+        """Return all deployments for Prefect, including paused ones."""
 
     async def deployment(self, transaction: Transaction, ref: str) -> Deployment | None:
-        """One of them as it is now; None where Prefect is to hold none."""
+        """Return the current deployment; None if Prefect should have none."""
 
     async def due(self, due: DueRun) -> DueAnswer:
-        """Decide about a flow run that is due; it may be reported more than once. What it raises is
-        logged, and the flow run is due again some seconds later."""
+        """Decide about a due flow run; it may be reported more than once. Errors are logged, and
+        the flow run is due again some seconds later."""
 
     async def paused(self, ref: str, *, paused: bool) -> None:
-        """Somebody has paused or resumed the deployment in Prefect."""
+        """Apply that somebody has paused or resumed the deployment in Prefect."""
 
 
 class DeploymentKinds:
-    """Who decides about which flow runs. Rooms enter themselves when they are composed."""
+    """The rooms that decide about flow runs. They are registered at composition."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, DeploymentKind] = {}
         self.timers: dict[str, OnTime] = {}
 
     def add(self, kind: str, handler: DeploymentKind) -> None:
-        """Enter a room; `kind` is at most 32 characters."""
+        """Register a room; `kind` has at most 32 characters."""
         self.handlers[kind] = handler
 
     def add_timer(self, kind: str, on_time: OnTime) -> None:
-        """Enter what happens when a timer of that kind goes off."""
+        """Register a callback for timers of that kind."""
         self.timers[kind] = on_time

@@ -1,4 +1,4 @@
-"""Puts into Prefect what has changed here, and tries again until Prefect has it."""
+"""Sends changed deployments to Prefect, and repeats that until Prefect has them."""
 
 import asyncio
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ AGAIN_SECONDS = 1.0
 
 
 class DeploymentPushes:
-    """One after the other, each as the database has it when its turn comes."""
+    """Sends them one after the other, each in its current state of the database."""
 
     def __init__(
         self, *, database: Database, engine: EngineClient, kinds: DeploymentKinds, work_pool: str
@@ -37,28 +37,29 @@ class DeploymentPushes:
         self._engine = engine
         self._kinds = kinds
         self._work_pool = work_pool
-        # Why Prefect does not take some.
+        # Why Prefect refuses some.
         self.problems: dict[Owner, str] = {}
-        # In the order in which they changed; kept until Prefect has them.
+        # In the order of their changes; kept until Prefect has them.
         self._changed: dict[Owner, None] = {}
-        # The last try has failed: the engine, Prefect or the database can't be reached.
+        # Whether the last attempt failed because the engine, Prefect or the database was
+        # unavailable.
         self._is_away = False
         self._attempts: dict[Owner, asyncio.Event] = {}
         self._there_are_some = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to put what has changed."""
+        """Start sending changes."""
         self._task = asyncio.create_task(self._push_forever(), name="deployment-pushes")
 
     async def stop(self) -> None:
-        """What Prefect does not have yet is left to the next start."""
+        """Stop; changes that Prefect does not have yet are sent after the next start."""
         if self._task is not None:
             await end_tasks(self._task)
             self._task = None
 
     def add(self, *owners: Owner) -> None:
-        """Put these as soon as Prefect takes them."""
+        """Send these as soon as Prefect accepts them."""
         for owner in owners:
             self._changed.pop(owner, None)
             self._changed[owner] = None
@@ -66,18 +67,18 @@ class DeploymentPushes:
             self._there_are_some.set()
 
     async def attempted(self, owner: Owner, seconds: float) -> None:
-        """Wait, at most `seconds`, until it was tried to put this one."""
+        """Wait, at most `seconds`, until an attempt to send this one was made."""
         if self._task is not None and owner in self._changed and not self._is_away:
             attempt = self._attempts.setdefault(owner, asyncio.Event())
             await happens_within(attempt, seconds)
 
     def clear(self) -> None:
-        """All that has changed has just been put otherwise."""
+        """Forget all changes, because they have just been sent in another way."""
         self._changed.clear()
 
     @property
     def waiting(self) -> int:
-        """How many Prefect does not have yet."""
+        """Return how many changes Prefect does not have yet."""
         return len(self._changed)
 
     async def _push_forever(self) -> None:
@@ -85,7 +86,7 @@ class DeploymentPushes:
             await self._there_are_some.wait()
             self._there_are_some.clear()
             for owner in list(self._changed):
-                # Before it is read: another change puts it in again.
+                # Before it is read, because another change adds it again.
                 self._changed.pop(owner, None)
                 is_put = await self._push(owner)
                 self._is_away = not is_put
@@ -96,13 +97,13 @@ class DeploymentPushes:
                     break
 
     def _tried(self, owners: Iterable[Owner]) -> None:
-        """Nobody waits for these any longer."""
+        """End the waiting for an attempt with these."""
         for owner in owners:
             if attempt := self._attempts.pop(owner, None):
                 attempt.set()
 
     async def _push(self, owner: Owner) -> bool:
-        """False where it is to be tried again."""
+        """Return False if it has to be tried again."""
         self.problems.pop(owner, None)
         try:
             if owner.kind in self._kinds.timers:
@@ -115,7 +116,7 @@ class DeploymentPushes:
         except (EngineError, DatabaseUnavailable):
             return False
         except Exception:
-            # Of another room: it must not keep the others from being put.
+            # Another room's error must not keep other changes from being sent.
             log.exception("deployment_not_put", kind=owner.kind, ref=owner.ref)
         return True
 
@@ -150,14 +151,14 @@ class DeploymentPushes:
                     url=stored.url,
                 )
                 await repository.store_deployments(transaction.session, [row])
-            # Another replica may have put an older state meanwhile.
+            # Another replica may have sent an older state meanwhile.
             now = await handler.deployment(transaction, owner.ref)
         if now != deployment:
             self.add(owner)
 
 
 def pushing(pushes: DeploymentPushes, transaction: Transaction, owner: Owner) -> None:
-    """Put it after the transaction's commit."""
+    """Send it after the transaction's commit."""
 
     async def add() -> None:
         pushes.add(owner)

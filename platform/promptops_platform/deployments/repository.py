@@ -13,13 +13,13 @@ RUNNING = "running"
 
 
 async def claimed(session: AsyncSession, flow_run_ids: Collection[str]) -> set[str]:
-    """Those of these flow runs that have a claim."""
+    """Return those of these flow runs that have a claim."""
     query = select(FlowRunClaimRow.flow_run_id).where(FlowRunClaimRow.flow_run_id.in_(flow_run_ids))
     return set(await session.scalars(query))
 
 
 async def ended_unstarted(session: AsyncSession, flow_run_id: str) -> str | None:
-    """The run with the claim, where it has ended and had no flow run."""
+    """Return the run with the claim if it has ended without a flow run."""
     query = (
         select(RunRow.id)
         .join(FlowRunClaimRow, FlowRunClaimRow.run_id == RunRow.id)
@@ -30,8 +30,8 @@ async def ended_unstarted(session: AsyncSession, flow_run_id: str) -> str | None
 
 
 async def add_claim(session: AsyncSession, row: FlowRunClaimRow) -> bool:
-    """Add a claim, waiting for others who are about to; False where there is one."""
-    # The run that it names has to be there.
+    """Add a claim, waiting for concurrent writers; False if there already is one."""
+    # The run that it refers to must exist.
     await session.flush()
     try:
         async with session.begin_nested():
@@ -44,7 +44,7 @@ async def add_claim(session: AsyncSession, row: FlowRunClaimRow) -> bool:
 async def last_claims(
     session: AsyncSession, kind: str, ref: str, most: int
 ) -> list[FlowRunClaimRow]:
-    """Those of an owner, the latest first."""
+    """Return the last claims of an owner, latest first."""
     rows = await session.scalars(
         select(FlowRunClaimRow)
         .where(FlowRunClaimRow.kind == kind, FlowRunClaimRow.ref == ref)
@@ -55,26 +55,26 @@ async def last_claims(
 
 
 async def timers(session: AsyncSession) -> list[TimerRow]:
-    """All that have not gone off."""
+    """Return all pending timers."""
     return list(await session.scalars(select(TimerRow)))
 
 
 async def find_timer(
     session: AsyncSession, kind: str, ref: str, *, lock: bool = False
 ) -> TimerRow | None:
-    """A timer that has not gone off."""
+    """Return a pending timer."""
     return await session.get(TimerRow, (kind, ref), with_for_update=lock or None)
 
 
 async def remove_timer(session: AsyncSession, kind: str, ref: str) -> None:
-    """Harmless where there is none."""
+    """Delete a timer, if it exists."""
     await session.execute(delete(TimerRow).where(TimerRow.kind == kind, TimerRow.ref == ref))
 
 
 async def find_deployments(
     session: AsyncSession, kind: str, refs: Iterable[str]
 ) -> dict[str, PrefectDeploymentRow]:
-    """What Prefect holds of these, by ref."""
+    """Return the stored deployments of these, by ref."""
     rows = await session.scalars(
         select(PrefectDeploymentRow).where(
             PrefectDeploymentRow.kind == kind, PrefectDeploymentRow.ref.in_(list(refs))
@@ -84,13 +84,13 @@ async def find_deployments(
 
 
 async def store_deployments(session: AsyncSession, rows: Iterable[PrefectDeploymentRow]) -> None:
-    """Add or change what Prefect holds."""
+    """Insert or update stored deployments."""
     for row in rows:
         await session.merge(row)
 
 
 async def forget_deployment(session: AsyncSession, kind: str, ref: str) -> None:
-    """Prefect holds it no more."""
+    """Delete a stored deployment, because Prefect no longer has it."""
     await session.execute(
         delete(PrefectDeploymentRow).where(
             PrefectDeploymentRow.kind == kind, PrefectDeploymentRow.ref == ref

@@ -1,4 +1,4 @@
-"""The deployments in Prefect: made from what the rooms have, and kept so."""
+"""Keeps the deployments in Prefect equal to those of the rooms."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -41,8 +41,8 @@ TIMES_SECONDS = 10.0
 
 
 class Deployments:
-    """What a room changes is put after its commit; everything is compared whenever Prefect comes
-    back, and then what differs is corrected."""
+    """A room's change is sent after its commit; when Prefect becomes available, everything is
+    compared and differences are corrected."""
 
     def __init__(
         self,
@@ -66,34 +66,34 @@ class Deployments:
         self._when_ready: list[Callable[[], Awaitable[None]]] = []
 
     def changed(self, transaction: Transaction, kind: str, ref: str) -> None:
-        """The deployment is to be another one, or gone, after this transaction's commit."""
+        """Send the deployment, changed or deleted, after this transaction's commit."""
         pushing(self._pushes, transaction, Owner(kind, ref))
 
     @property
     def waiting(self) -> int:
-        """Changes that Prefect does not have yet."""
+        """Return how many changes Prefect does not have yet."""
         return self._pushes.waiting
 
     def problem(self, kind: str, ref: str) -> str | None:
-        """Why Prefect does not take the deployment, as far as this replica has heard."""
+        """Return why Prefect refuses the deployment, if this replica knows."""
         return self._pushes.problems.get(Owner(kind, ref))
 
     def push(self, *owners: Owner) -> None:
-        """Put these, which others have changed."""
+        """Send these, which others have changed."""
         self._pushes.add(*owners)
 
     async def attempted(self, kind: str, ref: str, seconds: float) -> None:
-        """Wait, at most `seconds`, until it was tried to put what has changed just now."""
+        """Wait, at most `seconds`, until an attempt to send the last change was made."""
         await self._pushes.attempted(Owner(kind, ref), seconds)
 
     def when_ready(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Call this each time that Prefect is back and has been brought up to date."""
+        """Call this each time Prefect has become available and up to date."""
         self._when_ready.append(callback)
 
     async def urls(
         self, transaction: Transaction, kind: str, refs: Sequence[str]
     ) -> dict[str, str | None]:
-        """Where Prefect shows the deployments that it has of these, by ref."""
+        """Return the addresses of Prefect's pages of these deployments, by ref."""
         rows = await repository.find_deployments(transaction.session, kind, refs)
         return {ref: row.url for ref, row in rows.items()}
 
@@ -105,9 +105,9 @@ class Deployments:
         after: datetime,
         until: datetime | None = None,
     ) -> list[list[datetime]]:
-        """Up to `count` times of each at or after `after`, by Prefect's own reckoning.
+        """Return up to `count` times of each at or after `after`, as Prefect computes them.
 
-        Raises BadRequest for a timetable that Prefect does not take, and EngineNotReady.
+        Raises BadRequest for a timetable that Prefect refuses, and EngineNotReady.
         """
         end = None if until is None else until.isoformat()
         try:
@@ -124,8 +124,8 @@ class Deployments:
         return [[datetime.fromisoformat(time) for time in times] for times in answer.times]
 
     async def catch_up(self, deployment: Deployment, *, since: datetime, most: int) -> None:
-        """Have the last `most` times of a deployment that have passed since then become due; one
-        that Prefect has made a flow run for does not become due again."""
+        """Make the last `most` times of a deployment due that have passed since then, except those
+        that Prefect has already created a flow run for."""
         asked = CatchUp(self._work_pool, deployment, since.isoformat(), most)
         try:
             await self._engine.ask(asked)
@@ -133,8 +133,8 @@ class Deployments:
             log.warning("not_caught_up", deployment=deployment.name, reason=error.reason)
 
     async def emit(self, events: Sequence[PlatformEvent]) -> bool:
-        """Tell Prefect what has happened; False where it did not take the events. One that it has
-        taken may still be lost: whoever needs a run of it tells it again under another id."""
+        """Send events to Prefect; False if it did not accept them. An accepted event may still be
+        lost, so a caller that needs a run for it sends it again under another id."""
         try:
             await self._engine.ask(EmitEvents(self._work_pool, tuple(events)))
         except EngineError as error:
@@ -143,8 +143,8 @@ class Deployments:
         return True
 
     async def reconcile(self) -> None:
-        """Correct all that Prefect has otherwise, once; returns when that is done, or when the
-        engine has gone."""
+        """Correct all differences in Prefect once; returns when that is done, or when the engine
+        has stopped."""
         async with self._turn:
             while True:
                 try:
@@ -152,7 +152,7 @@ class Deployments:
                 except EngineRefused as error:
                     log.error("deployments_refused", reason=error.reason)
                 except EngineError:
-                    return  # whoever is back next asks for it again
+                    return  # whoever is available next requests it again
                 except DatabaseUnavailable:
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
@@ -177,7 +177,7 @@ class Deployments:
             )
         self._pushes.problems = {Owner(kind, ref): reason for kind, ref, reason in answer.refused}
         await self._store(answer)
-        # Somebody may have changed something meanwhile, perhaps at another replica.
+        # Something may have been changed meanwhile, perhaps at another replica.
         now, timers_now = await self._all()
         self._pushes.add(*_differing(deployments, now), *_differing(timers, timers_now))
 

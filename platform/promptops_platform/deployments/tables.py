@@ -1,5 +1,4 @@
-"""What the platform knows of deployments in Prefect, the flow runs that it has taken, and its
-timers."""
+"""Tables of deployments in Prefect, of claimed flow runs, and of timers."""
 
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from promptops_platform.db.types import UtcDateTime
 
 
 class PrefectDeploymentRow(Table):
-    """Where Prefect shows a deployment that it has been given."""
+    """Where Prefect shows a deployment that was sent to it."""
 
     __tablename__ = "prefect_deployments"
 
@@ -22,8 +21,8 @@ class PrefectDeploymentRow(Table):
 
 
 class FlowRunClaimRow(Table):
-    """A flow run that a run executes: written in the transaction that records the run, so that of
-    several replicas one starts it."""
+    """A flow run that a run executes: written in the transaction that records the run, so that only
+    one of several replicas starts it."""
 
     __tablename__ = "flow_run_claims"
     __table_args__ = (
@@ -39,7 +38,7 @@ class FlowRunClaimRow(Table):
 
 
 class TimerRow(Table):
-    """A timer that has not gone off."""
+    """A pending timer."""
 
     __tablename__ = "timers"
 
@@ -49,14 +48,14 @@ class TimerRow(Table):
 
 
 class PrefectComparisonRow(Table):
-    """When Prefect was last compared with the platform, and what the last comparison that found
-    anything has corrected, by names."""
+    """When Prefect was last compared with the platform, and the names of what the last comparison
+    with differences has corrected."""
 
     __tablename__ = "prefect_comparisons"
 
     work_pool: Mapped[str] = mapped_column(String(200), primary_key=True)
     compared_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # How many deployments Prefect did not take.
+    # How many deployments Prefect refused.
     refused: Mapped[int]
     corrected_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created: Mapped[list[str]] = mapped_column(JSON)

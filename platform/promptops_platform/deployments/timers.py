@@ -1,4 +1,4 @@
-"""Timers: something is to happen once at a time, also where platform or Prefect are away then."""
+"""Timers: call something once at a given time, even if platform or Prefect are unavailable then."""
 
 from datetime import datetime, timedelta
 
@@ -15,12 +15,12 @@ from promptops_platform.deployments.kinds import (
 from promptops_platform.deployments.pushing import DeploymentPushes, pushing
 from promptops_platform.deployments.tables import TimerRow
 
-# Prefect keeps less of a second than the database does.
+# Prefect's times are less precise than the database's.
 _SAME = timedelta(seconds=1)
 
 
 class Timers:
-    """At most one of a kind and ref."""
+    """At most one timer per kind and ref."""
 
     def __init__(
         self, *, database: Database, kinds: DeploymentKinds, pushes: DeploymentPushes
@@ -30,17 +30,17 @@ class Timers:
         self._pushes = pushes
 
     async def set(self, transaction: Transaction, kind: str, ref: str, at: datetime) -> None:
-        """Have the timer go off at a time instead of any other."""
+        """Set the timer to this time, replacing an earlier one."""
         await transaction.session.merge(TimerRow(kind=kind, ref=ref, at=at))
         pushing(self._pushes, transaction, Owner(kind, ref))
 
     async def cancel(self, transaction: Transaction, kind: str, ref: str) -> None:
-        """Have it never go off; harmless where there is none."""
+        """Cancel the timer, if there is one."""
         await repository.remove_timer(transaction.session, kind, ref)
         pushing(self._pushes, transaction, Owner(kind, ref))
 
     async def go_off(self, due: DueRun) -> DueAnswer:
-        """Do what is to be done, in the transaction that forgets the timer."""
+        """Call the timer's callback, in the transaction that deletes the timer."""
         async with self._database.write() as transaction:
             row = await repository.find_timer(transaction.session, due.kind, due.ref, lock=True)
             if row is None:

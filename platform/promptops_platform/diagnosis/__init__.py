@@ -1,1 +1,1 @@
-"""What `promptops doctor` looks at. Nothing here changes anything."""
+"""The checks of `promptops doctor`. Nothing here changes anything."""

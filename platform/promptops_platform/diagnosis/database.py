@@ -1,4 +1,4 @@
-"""The registry database, read only: reachable, whose it is, its schema, its default passwords."""
+"""Checks the registry database without writing: reachable, identity, schema, default passwords."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ MOST_SKEW_SECONDS = 5.0
 
 
 async def look_at_database(settings: Settings, seconds: float = ANSWER_SECONDS) -> Findings:
-    """Waits for so many seconds at most; never migrates, and never makes the file."""
+    """Takes at most this many seconds; never migrates, and never creates the file."""
     location = settings.database_location
     if isinstance(location, SqliteFile) and not location.path.exists():
         return [_missing(location, settings)]
@@ -38,7 +38,7 @@ async def look_at_database(settings: Settings, seconds: float = ANSWER_SECONDS) 
         return [
             problem(
                 CHECK,
-                f"{location} does not answer within {seconds:g} s",
+                f"{location} did not respond within {seconds:g} s",
                 "start the database, or correct its address",
             )
         ]
@@ -59,7 +59,7 @@ async def _findings(database: Database, settings: Settings) -> Findings:
         schema = warning(
             CHECK,
             f"{where} has schema {state.current}, this release's is {state.newest}",
-            "make a copy of it; the next start, or promptops migrate, brings it up to date",
+            "make a backup; the next start, or promptops migrate, brings it up to date",
         )
         return [schema]
     findings = [ok(CHECK, f"{where} answers, with this release's schema {state.current}")]
@@ -79,7 +79,7 @@ def _missing(location: SqliteFile, settings: Settings) -> Finding:
     except DataFolderNotUsable as error:
         return problem(CHECK, f"{error}", "see docs/operations.md")
     if instance is None or instance.database is None:
-        return ok(CHECK, f"{location} is not there yet; the first start makes it")
+        return ok(CHECK, f"{location} does not exist yet; the first start creates it")
     return problem(
         CHECK,
         f"{location} is missing, and this data folder had a database",

@@ -1,4 +1,4 @@
-"""Schedules and triggers in Prefect, as the last comparison has found them."""
+"""Reports what the last comparison found about schedules and triggers in Prefect."""
 
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.deployments.comparisons import Comparisons
@@ -10,7 +10,7 @@ CHECK = "deployments"
 
 
 async def look_at_deployments(settings: Settings, transaction: Transaction) -> Findings:
-    """Nothing before the first comparison."""
+    """Returns nothing before the first comparison."""
     row = await Comparisons(settings.work_pool).last(transaction)
     if row is None:
         return []
@@ -19,8 +19,8 @@ async def look_at_deployments(settings: Settings, transaction: Transaction) -> F
         findings.append(
             warning(
                 CHECK,
-                f"Prefect does not take {row.refused} of the schedules and triggers",
-                "GET /api/schedules says why in problem; correct these schedules",
+                f"Prefect refuses {row.refused} of the schedules and triggers",
+                "see problem in GET /api/schedules, and correct these schedules",
             )
         )
     return findings

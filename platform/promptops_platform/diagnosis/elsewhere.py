@@ -1,4 +1,4 @@
-"""What is reached over the network besides: the collector of traces, and the models."""
+"""Checks what else is reached over the network: the collector of traces, and model providers."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ HTTPS = 443
 
 
 async def look_at_token(settings: Settings) -> Findings:
-    """The static token."""
+    """Check the static token."""
     if not settings.uses_default_token:
         return [ok(SECRETS, "the static token is one of your own")]
     level = problem if settings.env == "production" else warning
@@ -31,7 +31,7 @@ async def look_at_token(settings: Settings) -> Findings:
 
 
 async def look_at_traces(settings: Settings) -> Findings:
-    """Whether the collector's port can be reached."""
+    """Check whether the collector's port can be reached."""
     if settings.otel_endpoint is None:
         return [ok(TRACES, "are not exported; OTEL_EXPORTER_OTLP_ENDPOINT is not set")]
     where = without_login(settings.otel_endpoint)
@@ -50,7 +50,7 @@ async def look_at_traces(settings: Settings) -> Findings:
 
 
 async def look_at_models(settings: Settings) -> Findings:
-    """Whether the hosts can be reached at which models may be called."""
+    """Check whether the hosts of models can be reached."""
     patterns = settings.address_policy.listed
     hosts = [
         (pattern.host.strip("[]"), pattern.port or HTTPS)
@@ -69,7 +69,7 @@ async def _model_host(host: str, port: int) -> Finding:
     return warning(
         MODELS,
         f"{host}:{port} can't be reached ({reason})",
-        "needed only where models are called there: let this machine connect to it",
+        "needed only for calls of its models: allow connections to it from this machine",
     )
 
 

@@ -1,4 +1,4 @@
-"""All looks together."""
+"""Runs all checks."""
 
 import asyncio
 
@@ -16,8 +16,8 @@ from promptops_platform.settings import Settings
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """What is found, in the order in which one part needs the other. Takes some seconds at most,
-    whatever doesn't answer."""
+    """Return the findings, in the order of dependencies. Takes some seconds at most, even if
+    something doesn't respond."""
     findings_by_area = await asyncio.gather(
         look_at_installation(),
         look_at_token(settings),

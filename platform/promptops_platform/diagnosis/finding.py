@@ -1,4 +1,4 @@
-"""What a look at one part has shown."""
+"""The result of one check."""
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Level = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`text` says what was found, `remedy` what to do about it; with ok there is none."""
+    """`text` says what was found, `remedy` how to fix it; it is empty with ok."""
 
     check: str
     level: Level

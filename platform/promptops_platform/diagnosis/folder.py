@@ -1,4 +1,4 @@
-"""The data folder: there, writable, in use, and with space left."""
+"""Checks the data folder: exists, writable, in use, and with free space."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ OTHER_FOLDER = "set PROMPTOPS_DATA to a folder that this user may write to"
 
 
 async def look_at_folder(settings: Settings) -> Findings:
-    """The folder itself, the space, and whether a path in it fits a socket's name."""
+    """Check the folder itself, its space, and whether its path is short enough for a socket."""
     data = settings.data.absolute()
     findings = [_writable(data), _space(data)]
     try:
@@ -32,7 +32,7 @@ async def look_at_folder(settings: Settings) -> Findings:
 
 
 def _files(settings: Settings) -> Findings:
-    """What a start would refuse or correct."""
+    """Check what a start would refuse or correct."""
     data, findings = settings.data, []
     with_prefect = settings.prefect_api_url is None
     try:
@@ -44,7 +44,7 @@ def _files(settings: Settings) -> Findings:
         findings.append(problem(CHECK, f"{error}", "see docs/operations.md"))
     if data.is_dir() and data.stat().st_mode & stat.S_IWOTH:
         text = f"every user of this machine may write to {data}"
-        findings.append(warning(CHECK, text, f"chmod -R o-w {data}; a start does it as well"))
+        findings.append(warning(CHECK, text, f"chmod -R o-w {data}; the next start does that, too"))
     return findings
 
 
@@ -52,8 +52,8 @@ def _writable(data: Path) -> Finding:
     if not data.exists():
         above = _existing(data)
         if os.access(above, os.W_OK | os.X_OK):
-            return ok(CHECK, f"{data} is not there yet; the first start makes it")
-        return problem(CHECK, f"{data} is not there, and {above} is not writable", OTHER_FOLDER)
+            return ok(CHECK, f"{data} does not exist yet; the first start creates it")
+        return problem(CHECK, f"{data} does not exist, and {above} is not writable", OTHER_FOLDER)
     if not data.is_dir():
         return problem(CHECK, f"{data} is not a folder", OTHER_FOLDER)
     if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
@@ -74,5 +74,5 @@ def _space(data: Path) -> Finding:
 
 
 def _existing(path: Path) -> Path:
-    """The path, or the next folder above it that is there."""
+    """Return the path, or the closest parent folder that exists."""
     return next(folder for folder in (path, *path.parents) if folder.exists())

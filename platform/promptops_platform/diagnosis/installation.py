@@ -1,4 +1,4 @@
-"""Python and the packages: as this release wants them."""
+"""Checks Python and the packages against the requirements of this release."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -10,12 +10,13 @@ from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem,
 CHECK = "installation"
 LEAST_PYTHON = (3, 11)
 AS_LOCKED = "install again: make up, or pip install with requirements.lock"
-# Those that others break where they differ: see pyproject.toml.
+# Packages that break others with a different version: see pyproject.toml.
 MATTER = frozenset({"prefect", "fastapi"})
 
 
 async def look_at_installation() -> Findings:
-    """One line for Python, one for each package that doesn't fit, or one for all that do."""
+    """Return one line for Python, and one for each package that doesn't match, or one for all if
+    they do."""
     return [_python(), *(_packages() or [ok(CHECK, _versions())])]
 
 

@@ -1,4 +1,4 @@
-"""The processes: the platform on its port, the run engine on its socket, and Prefect."""
+"""Checks the processes: the platform on its port, the run engine on its socket, and Prefect."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ REFUSALS = (401, 403)
 
 
 async def look_at_platform(settings: Settings) -> Findings:
-    """The port, and what a platform that runs says of itself."""
+    """Check the port, and what a running platform reports about itself."""
     address = settings.listen
     if holder(settings.data) is None:
         return [_port(address)]
@@ -67,11 +67,11 @@ def _port(address: ListenAddress) -> Finding:
 
 
 async def look_at_engine(settings: Settings) -> Findings:
-    """Asks the engine on the data folder's socket."""
+    """Ask the engine on the data folder's socket."""
     try:
         socket = settings.engine_socket
     except ValueError:
-        return []  # told of the data folder
+        return []  # reported by the data folder's check
     runs = holder(settings.data) is not None
     if not socket.exists() and not runs:
         return [ok(ENGINE, "does not run; promptops up starts it")]
@@ -93,7 +93,7 @@ async def look_at_engine(settings: Settings) -> Findings:
 
 
 async def look_at_prefect(settings: Settings) -> Findings:
-    """The Prefect server that runs go to: reachable, of the client's version, and its login."""
+    """Check the Prefect server of the runs: reachable, same version as the client, and login."""
     if settings.prefect_api_url is not None:
         password = settings.prefect_api_auth_string
         auth = password.get_secret_value() if password else None
@@ -154,7 +154,7 @@ async def _prefect(api_url: str, auth: str | None) -> Finding:
 def _of_version(where: str, theirs: str) -> Finding:
     ours = version("prefect")
     if theirs == ours:
-        return ok(PREFECT, f"the server at {where} answers, takes the login, and is {theirs} as we")
+        return ok(PREFECT, f"the server at {where} responds, accepts the login, and is {theirs}")
     return warning(
         PREFECT,
         f"the server at {where} is {theirs}, and the client of this release {ours}",

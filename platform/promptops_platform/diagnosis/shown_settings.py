@@ -1,4 +1,4 @@
-"""The settings in force, as they may be shown."""
+"""The settings in effect, in a form that may be shown."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,8 +11,8 @@ HIDDEN = "(hidden)"
 
 
 def shown_settings(settings: Settings) -> dict[str, str]:
-    """Each variable with its value; of secrets only whether they are set, and of addresses not
-    who logs in there."""
+    """Return each variable with its value; for secrets only whether they are set, and addresses
+    without their logins."""
     return {
         variable_of(name): _shown(name, getattr(settings, name), settings)
         for name in Settings.model_fields
@@ -20,13 +20,13 @@ def shown_settings(settings: Settings) -> dict[str, str]:
 
 
 def variable_of(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     choices = getattr(Settings.model_fields[name].validation_alias, "choices", None)
     return str(choices[0]) if choices else f"PROMPTOPS_{name.upper()}"
 
 
 def without_login(url: str) -> str:
-    """The address without user name and password."""
+    """Return the address without user name and password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 

@@ -1,4 +1,4 @@
-"""What an import brings, wherever it comes from."""
+"""The contents of an import, from any source."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BODY = ("content", "messages", "config")
 
 
 class SourceError(ValueError):
-    """The source can't be read; the text says what and why."""
+    """The source can't be read; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedVersion:
-    """`content` counts by its body only: a version has no name and no tags."""
+    """Only the body of `content` is used: a version has no name and no tags."""
 
     label: str
     content: Content
@@ -27,7 +27,7 @@ class ImportedVersion:
 @dataclass(frozen=True, slots=True)
 class ImportedPrompt:
     """`versions` are oldest first, `served` is the label of one of them; None before the first
-    publish. `workspace` is a slug; None stands for the one of the command."""
+    publish. `workspace` is a slug; None means the command's workspace."""
 
     identity: Identity
     draft: Content
@@ -48,7 +48,8 @@ class ImportedDefinition:
 
 @dataclass(slots=True)
 class ImportedContents:
-    """Everything, and `remarks` on what could not be taken over. `workspaces` are names by slug."""
+    """Everything, and `remarks` about what could not be imported. `workspaces` contains names by
+    slug."""
 
     prompts: list[ImportedPrompt] = field(default_factory=list)
     definitions: list[ImportedDefinition] = field(default_factory=list)
@@ -57,12 +58,12 @@ class ImportedContents:
 
 
 def body_of(content: Content) -> dict[str, Any]:
-    """What a version keeps of a prompt."""
+    """Return the part of a prompt that a version stores."""
     return {name: content.values[name] for name in BODY if name in content.values}
 
 
 def key_of(name: str, remarks: list[str]) -> str:
-    """A key that PromptOps takes; a remark where it is another than the name."""
+    """Return a key that PromptOps accepts, with a remark if it differs from the name."""
     key = KEY_REFUSED.sub("-", name.strip().replace("/", "."))
     if key != name:
         remarks.append(f"{name!r} gets the key {key!r}: keys take no blanks, slashes and quotes")

@@ -1,4 +1,4 @@
-"""A folder: files as `promptops pull` writes them, and loose dotprompt and Prompty files."""
+"""Reads a folder: files written by `promptops pull`, and loose dotprompt and Prompty files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DOTPROMPT, PROMPTY = ".prompt", ".prompty"
 
 
 def read_folder(root: Path, env: str) -> ImportedContents:
-    """Everything as drafts; prompts whose file names no environment come into `env`. Raises
-    SourceError that names each file with a mistake."""
+    """Return everything as drafts; prompts without an environment in their files get `env`. Raises
+    SourceError, which lists each invalid file."""
     if not root.is_dir():
         raise SourceError(f"{root} is not a folder")
     contents = ImportedContents()

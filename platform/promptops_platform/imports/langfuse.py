@@ -1,4 +1,5 @@
-"""Langfuse, by its public API: https://api.reference.langfuse.com (GET /api/public/v2/prompts)."""
+"""Reads Langfuse over its public API: https://api.reference.langfuse.com (GET
+/api/public/v2/prompts)."""
 
 from __future__ import annotations
 
@@ -25,13 +26,13 @@ from promptops_platform.imports.contents import (
 PAGE = 100
 SECONDS = 30.0
 ENVIRONMENTS: Mapping[str, str] = {"production": "prod", "latest": "dev"}
-# Langfuse keeps the name of the model among the parameters.
+# Langfuse stores the name of the model among the parameters.
 MODEL = "model"
 TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
 class Langfuse:
-    """`environments` says which label becomes which environment; others keep their names."""
+    """`environments` maps labels to environments; other labels keep their names."""
 
     def __init__(
         self, url: str, public_key: str, secret_key: str, environments: Mapping[str, str]
@@ -43,7 +44,7 @@ class Langfuse:
         )
 
     def read(self) -> ImportedContents:
-        """All prompts of the project, with all versions. Raises SourceError."""
+        """Return all prompts of the project, with all versions. Raises SourceError."""
         contents = ImportedContents()
         try:
             for meta in self._list():
@@ -78,7 +79,7 @@ class Langfuse:
             page += 1
 
     def _version(self, name: str, number: int) -> dict[str, Any]:
-        # Without `resolve=false` it puts referenced prompts in, for which we have no counterpart.
+        # Without `resolve=false` it inserts referenced prompts, which PromptOps doesn't support.
         return self._ask(f"/api/public/v2/prompts/{quote(name, safe='')}", version=number)
 
     def _ask(self, path: str, **params: int) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def _content(row: dict[str, Any]) -> Content:
     config = row.get("config")
     config = dict(config) if isinstance(config, dict) else {}
     model = config.pop(MODEL, "")
-    # Where both names of one parameter are there, they stay as they are.
+    # If both names of one parameter are present, they are left unchanged.
     with suppress(FileError):
         config = parse_config(config, {"format": "text"})
     body = row["prompt"]
@@ -126,7 +127,8 @@ def _message(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _remarks(name: str, row: dict[str, Any]) -> list[str]:
-    """What its template language can do and ours can't stays in the text as it is."""
+    """Return remarks about template features that PromptOps lacks; they stay in the text
+    unchanged."""
     body = row["prompt"]
     texts = [body] if isinstance(body, str) else [str(item.get("content", "")) for item in body]
     tags = {tag for text in texts for tag in TAG.findall(text)}

@@ -1,4 +1,4 @@
-"""Calls of OpenAI's API in Python source: their literal texts, with f-strings as templates.
+"""Reads calls of OpenAI's API in Python source: their literal texts, with f-strings as templates.
 
 The source is parsed, never run.
 """
@@ -17,7 +17,7 @@ FIELDS = ("prompt", "instructions", "input", "messages")
 
 
 class _NotLiteralError(Exception):
-    """The text is made while the program runs; `line` is where."""
+    """The text is computed while the program runs; `line` is where."""
 
     def __init__(self, line: int) -> None:
         super().__init__(line)
@@ -25,8 +25,8 @@ class _NotLiteralError(Exception):
 
 
 def read(path: Path, text: str, remarks: list[str]) -> list[dict[str, Any]]:
-    """The arguments of each call, with a name from the function around it. What can't be read gets
-    a remark with its line. Raises SourceError for a file that is not Python."""
+    """Return the arguments of each call, named after the enclosing function. What can't be read
+    gets a remark with its line. Raises SourceError for a file that is not Python."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
@@ -62,7 +62,7 @@ def _calls(node: ast.AST, name: str) -> Iterator[tuple[ast.Call, str]]:
 
 
 def _constants(tree: ast.Module) -> dict[str, ast.expr]:
-    """Names at the top of the file that are set once."""
+    """Return names at the top of the file that are assigned once."""
     values: dict[str, ast.expr] = {}
     repeated: set[str] = set()
     for statement in tree.body:
@@ -75,7 +75,7 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def _optional(name: str, node: ast.expr, constants: dict[str, ast.expr]) -> dict[str, Any]:
-    """A parameter that the program computes is left to the program."""
+    """Leave out a parameter that the program computes."""
     try:
         return {name: _value(node, constants)}
     except _NotLiteralError:
@@ -101,7 +101,7 @@ def _value(node: ast.expr, constants: dict[str, ast.expr]) -> Any:
 def _named_value(name: str, constants: dict[str, ast.expr]) -> Any:
     if name not in constants:
         return "{{" + name + "}}"
-    # Without itself: one that refers to itself has no value.
+    # Without itself: a name that refers to itself has no value.
     rest = {other: value for other, value in constants.items() if other != name}
     return _value(constants[name], rest)
 

@@ -1,7 +1,7 @@
-"""Prompts of OpenAI: prompt objects as JSON, and calls of its API in source code.
+"""Reads prompts of OpenAI: prompt objects as JSON, and calls of its API in source code.
 
-OpenAI's API gives out no texts of prompt objects, so a person pastes them: the object of a prompt,
-a list of them, or the request that the dashboard's code shows.
+OpenAI's API doesn't return the texts of prompt objects, so a person pastes them: the object of a
+prompt, a list of them, or the request that the dashboard shows as code.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ PARAMETERS = {
     "stop": "stop",
     "seed": "seed",
 }
-# What people try and is not read: guessing at the texts of a program would be worse.
+# File types that people try but that aren't read: guessing at the texts of a program would be
+# worse.
 UNREADABLE = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
 WITHOUT_COUNTERPART = ("tools", "tool_choice")
 
 
 def read_file(path: Path, env: str) -> ImportedContents:
-    """The prompts of a file of JSON or Python, for that environment. Raises SourceError."""
+    """Return the prompts of a JSON or Python file, for that environment. Raises SourceError."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -74,7 +75,7 @@ def read_file(path: Path, env: str) -> ImportedContents:
 
 
 def _prompt(identity: Identity, items: list[tuple[dict[str, Any], Content]]) -> ImportedPrompt:
-    """Those with a version are published under it; one without is a draft."""
+    """Items with a version are published under it; an item without one is a draft."""
     ordered = sorted(items, key=lambda item: _number(item[0]))
     versions = [
         ImportedVersion(f"v{item['version']}", content)
@@ -111,7 +112,7 @@ def _objects(value: object) -> Iterator[dict[str, Any]]:
 
 
 def _content(name: str, item: dict[str, Any], remarks: list[str]) -> Content | None:
-    """None, with a remark, where there is no text."""
+    """Return None, with a remark, if there is no text."""
     if isinstance(item.get("prompt"), dict):
         reference = item["prompt"].get("id", "")
         remarks.append(

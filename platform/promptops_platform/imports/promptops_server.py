@@ -1,4 +1,5 @@
-"""An existing PromptOps server, by the API that all its releases have (docs/compatibility.md)."""
+"""Reads an existing PromptOps server over the API that all its releases have
+(docs/compatibility.md)."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ ROLLOUT = ("enabled", "variant_a", "variant_b", "weight_a")
 
 
 def read_server(server: str, token: str) -> ImportedContents:
-    """All workspaces with their prompts, agents and workflows. Raises ServerError."""
+    """Return all workspaces with their prompts, agents and workflows. Raises ServerError."""
     remote = Remote(server, token, "")
     try:
         contents = ImportedContents()
@@ -74,7 +75,7 @@ def _is_of(version: dict[str, Any], prompt: dict[str, Any]) -> bool:
 
 
 def _versions(rows: list[dict[str, Any]], draft: Content) -> list[ImportedVersion]:
-    """Older servers let two versions have one label: later ones get a number behind it."""
+    """Older servers allow two versions with one label: later ones get a number appended."""
     versions: list[ImportedVersion] = []
     counts: dict[str, int] = {}
     bodies: dict[str, list[dict[str, Any]]] = {}
@@ -101,7 +102,7 @@ def _served(
     versions: list[ImportedVersion],
     rollout: dict[str, Any] | None,
 ) -> str:
-    """The label of what programs get now; under a rollout, of its first variant."""
+    """Return the label of what programs get now; with a rollout, of its first variant."""
     labels = [version.label for version in versions]
     if rollout and rollout["enabled"] and rollout["variant_a"] in labels:
         return str(rollout["variant_a"])
@@ -118,5 +119,6 @@ def _remark_accounts(remote: Remote, contents: ImportedContents) -> None:
     answer = remote.http.get("/api/users")
     if answer.status_code == httpx.codes.OK and (number := len(answer.json()["data"])):
         contents.remarks.append(
-            f"{number} accounts are not imported, as nobody can read passwords; make them there"
+            f"{number} accounts are not imported, because passwords can't be read; "
+            "create them there"
         )

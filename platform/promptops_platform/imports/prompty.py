@@ -1,6 +1,6 @@
-"""Prompty files of version 2, and of version 1 as far as they are the same.
+"""Reads Prompty files of version 2, and of version 1 where it is the same.
 
-The form is that of https://prompty.ai: front matter, and a text with lines as `system:`.
+The form is described at https://prompty.ai: front matter, and a text with lines such as `system:`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OPTIONS = {
 
 
 def parse(text: str) -> tuple[str, Content]:
-    """The name in the file, empty without one, and the prompt. Raises FileError."""
+    """Return the name in the file, empty without one, and the prompt. Raises FileError."""
     parts = split(text)
     front = parts.front.values
     model = front.get("model", {})
@@ -65,7 +65,7 @@ def _check_text(body: str, first_line: int) -> None:
 
 
 def _messages(body: str) -> list[dict[str, Any]] | None:
-    """None of a text without roles."""
+    """Return None for a text without roles."""
     roles = list(ROLE.finditer(body))
     if not roles:
         return None

@@ -1,6 +1,6 @@
-"""Say what an import would do, and do it.
+"""Plans an import and carries it out.
 
-What is there already is left alone, unless nobody has changed it since the last import.
+Existing resources are left alone, unless they are unchanged since the last import.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. `is_conflict` where the target has something else already."""
+    """One action. `is_conflict` if the target has different content."""
 
     title: str
     text: str
@@ -41,7 +41,7 @@ class Step:
 
 
 class Import:
-    """`force` lets the source win where both sides have something else."""
+    """`force` makes the source win conflicts."""
 
     def __init__(
         self, contents: ImportedContents, target: Target, say: Say, *, force: bool
@@ -52,7 +52,8 @@ class Import:
         self._force = force
 
     def plan(self) -> tuple[list[Step], int]:
-        """What there is to do, and how many resources are the same already. Raises ServerError."""
+        """Return what is to be done, and how many resources are already the same. Raises
+        ServerError."""
         steps: list[Step] = []
         for slug, name in self._target.missing_workspaces(self._contents.workspaces).items():
             self._target.expect_empty(slug)
@@ -67,7 +68,8 @@ class Import:
         return steps, all_steps.count(None)
 
     def run(self, *, dry_run: bool) -> Outcome:
-        """Do it, or only say what would be done. What the server refuses does not stop the rest."""
+        """Import, or only print what would be done. A refusal by the server does not stop the
+        rest."""
         steps, same = self.plan()
         outcome = Outcome(same=same)
         for remark in self._contents.remarks:
@@ -149,12 +151,13 @@ def _is_same(prompt: ImportedPrompt, existing: TargetPrompt) -> bool:
 
 
 def _conflict(prompt: ImportedPrompt, existing: TargetPrompt) -> str | None:
-    """What somebody has made in the target; None where it is a former state of the source."""
+    """Return what somebody has changed in the target; None if it has an earlier state of the
+    source."""
     bodies = {version.label: body_of(version.content) for version in prompt.versions}
     for label, body in existing.versions.items():
         if bodies.get(label) != body:
-            return f"version {label} is another one there"
+            return f"version {label} differs from the one there"
     former = [prompt.draft, *(version.content for version in prompt.versions)]
     if not any(body_of(content) == body_of(existing.stored.content) for content in former):
-        return "its draft is another one there"
+        return "its draft differs from the one there"
     return None

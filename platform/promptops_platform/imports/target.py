@@ -1,4 +1,4 @@
-"""The server that gets what is imported, over its public API."""
+"""The server that receives the import, used over its public API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from promptops_platform.imports.contents import ImportedPrompt, ImportedVersion,
 
 @dataclass(frozen=True, slots=True)
 class TargetPrompt:
-    """A prompt as the target has it, with the bodies of its versions by their labels."""
+    """A prompt in the target, with the bodies of its versions by label."""
 
     stored: Stored
     versions: Mapping[str, dict[str, Any]]
@@ -23,7 +23,7 @@ class TargetPrompt:
 
 
 class Target:
-    """Reads and writes workspaces of a server, which are named by their slugs."""
+    """Reads and writes workspaces of a server, by their slugs."""
 
     def __init__(self, server: str, token: str, workspace: str) -> None:
         self._server, self._token, self._workspace = server, token, workspace
@@ -31,12 +31,12 @@ class Target:
         self._resources: dict[str, dict[Identity, Stored]] = {}
 
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         for remote in self._remotes.values():
             remote.close()
 
     def missing_workspaces(self, workspaces: Mapping[str, str]) -> dict[str, str]:
-        """Those that are not there yet. Raises ServerError."""
+        """Return those that don't exist yet. Raises ServerError."""
         rows = self._remote(None).ask("GET", "/api/workspaces").json()["data"]
         existing = {row["slug"] for row in rows} | {row["id"] for row in rows}
         return {slug: name for slug, name in workspaces.items() if slug not in existing}
@@ -48,18 +48,18 @@ class Target:
         self._remote(None).ask("POST", "/api/workspaces", body)
 
     def resource(self, workspace: str | None, identity: Identity) -> Stored | None:
-        """The working copy, None where there is none. Raises ServerError."""
+        """Return the working copy, None if it doesn't exist. Raises ServerError."""
         name = workspace or self._workspace
         if name not in self._resources:
             self._resources[name] = self._remote(workspace).read()
         return self._resources[name].get(identity)
 
     def expect_empty(self, workspace: str) -> None:
-        """It is not there yet, so nothing needs to be read."""
+        """Record that it doesn't exist yet, so that nothing has to be read."""
         self._resources[workspace] = {}
 
     def prompt(self, workspace: str | None, stored: Stored) -> TargetPrompt:
-        """With its versions. Raises ServerError."""
+        """Return the prompt with its versions. Raises ServerError."""
         remote = self._remote(workspace)
         rows = remote.rows(f"/api/prompts/{stored.id}/versions")
         versions = {row["version"]: body_of(Content.of("prompt", row)) for row in rows}
@@ -69,7 +69,7 @@ class Target:
     def save_definition(
         self, workspace: str | None, identity: Identity, content: Content, stored: Stored | None
     ) -> None:
-        """Make it, or change the one that is there. Raises ServerError."""
+        """Create it, or change the existing one. Raises ServerError."""
         remote = self._remote(workspace)
         if stored is None:
             remote.create(identity, content)
@@ -77,8 +77,7 @@ class Target:
             remote.update(identity, stored, content)
 
     def save_prompt(self, prompt: ImportedPrompt, existing: TargetPrompt | None) -> None:
-        """Publish the versions that are missing, serve the right one, and save the draft. Raises
-        ServerError."""
+        """Publish missing versions, serve the right one, and save the draft. Raises ServerError."""
         remote = self._remote(prompt.workspace)
         first = prompt.versions[0].content if prompt.versions else prompt.draft
         id_ = existing.stored.id if existing else remote.create(prompt.identity, first).id

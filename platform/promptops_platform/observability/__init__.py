@@ -1,1 +1,1 @@
-"""What operators see of a platform: whether it is alive and ready, and its metrics."""
+"""What operators see of a platform: health, readiness and metrics."""

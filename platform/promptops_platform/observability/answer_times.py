@@ -1,5 +1,5 @@
-"""How long answers took. Fetches come thousands of times a second: prometheus_client's own
-histogram and counter, with their locks, would cost each of them a twentieth more."""
+"""Response times. Fetches come thousands of times a second: prometheus_client's histogram and
+counter, with their locks, would make each of them five percent slower."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -27,12 +27,12 @@ OUTCOMES = {
 }
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 EDGES = [*map(str, BOUNDS), "+Inf"]
-# Route, method and status; None where nobody waited for one.
+# Route, method and status; None if nobody waited for the response.
 Kind = tuple[str, str, int | None]
 
 
 class Tally:
-    """`counts` by bucket, not yet summed up from the left as Prometheus wants them."""
+    """`counts` per bucket, not cumulated yet as Prometheus expects."""
 
     __slots__ = ("counts", "seconds")
 
@@ -41,7 +41,7 @@ class Tally:
         self.seconds = 0.0
 
     def add(self, other: "Tally") -> None:
-        """Take the other's in."""
+        """Add another tally."""
         self.counts = [
             mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)
         ]
@@ -69,7 +69,7 @@ class AnswerTimes(Collector):
         tally.seconds += seconds
 
     def collect(self) -> Iterator[Metric]:
-        """Requests by classes of statuses, and fetches by what their statuses mean."""
+        """Return requests by classes of statuses, and fetches by what their statuses mean."""
         by_class: defaultdict[tuple[str, str, str], Tally] = defaultdict(Tally)
         by_outcome: defaultdict[str, int] = defaultdict(int)
         for (path, method, status), tally in self._tallies.items():
@@ -78,7 +78,7 @@ class AnswerTimes(Collector):
                 by_outcome[OUTCOMES.get(status or 0, OTHER)] += sum(tally.counts)
         requests = HistogramMetricFamily(
             "promptops_http_request_duration_seconds",
-            "Time from a request to the end of its answer.",
+            "Time from a request to the end of its response.",
             labels=["route", "method", "status"],
         )
         for labels, tally in by_class.items():

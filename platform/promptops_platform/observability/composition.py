@@ -1,4 +1,4 @@
-"""Readiness and metrics, connected."""
+"""Builds readiness and metrics."""
 
 from promptops_flows.telemetry.call_counts import CallCounts
 from promptops_platform.changes.composition import Changes
@@ -19,7 +19,7 @@ from promptops_platform.workers.composition import Workers
 
 
 class Observability:
-    """`metrics` are made before all rooms, which count in them; here they learn what to read."""
+    """`metrics` are created before all rooms, which count in them; here their sources are added."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""What the platform counts, for Prometheus.
+"""The platform's counters, for Prometheus.
 
-Each platform has a registry of its own. No label holds an API key, a user or an id, and each has a
-bounded number of values: routes are templates, statuses are classes, of models and providers the
-first so many are named, and of prompts the versions that ran last.
+Each platform has its own registry. No label contains an API key, a user or an id, and each has a
+bounded number of values: routes are templates, statuses are classes, models and providers are named
+up to a limit, and so are the versions of prompts that ran last.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,28 +20,28 @@ from promptops_platform.runlog.tables import RunRow
 
 NANOS = 1e9
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-# Names that are given by callers: of each kind so many are told apart.
+# Callers choose these names, so only this many of each kind get their own label.
 MOST_NAMES = 100
 LONGEST_NAME = 100
 RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 
 
 class Source(Protocol):
-    """What is not counted but read, when the metrics are."""
+    """A source that is read, rather than counted, when the metrics are requested."""
 
     async def read(self) -> Iterable[Metric]:
-        """The values of now."""
+        """Return the current values."""
 
 
 class Names:
-    """Tells the first so many names apart; what comes later is `other`."""
+    """Gives the first names their own labels, up to a limit; later ones become `other`."""
 
     def __init__(self, most: int = MOST_NAMES) -> None:
         self._most = most
         self._labels: set[str] = set()
 
     def bounded(self, name: str) -> str:
-        """The label for a name; `none` for an empty one."""
+        """Return the label for a name; `none` for an empty one."""
         short = name[:LONGEST_NAME] or NO_ROUTE
         if short not in self._labels and len(self._labels) >= self._most:
             return OTHER
@@ -50,7 +50,7 @@ class Names:
 
 
 class _Read(Collector):
-    """Metrics that were read a moment ago."""
+    """Metrics that were just read."""
 
     def __init__(self) -> None:
         self.metrics: list[Metric] = []
@@ -59,13 +59,13 @@ class _Read(Collector):
         yield from self.metrics
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing: the registry would read them when they are added."""
+        """Return nothing; otherwise the registry would read the sources when they are added."""
         yield from ()
 
 
 class _WithoutBirths(Collector):
-    """A registry without the times at which each series began, which nobody reads and which would
-    be a third of all."""
+    """A registry without the creation times of the series, which nobody reads and which would be a
+    third of the output."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -118,7 +118,7 @@ class Metrics:
         self._names = {kind: Names() for kind in ("source", "provider", "model")}
 
     def add(self, source: Source) -> None:
-        """Read `source` whenever the metrics are read, from now on."""
+        """Read `source` whenever the metrics are requested, from now on."""
         self._sources.append(source)
 
     def sent(self, events: int) -> None:
@@ -126,7 +126,7 @@ class Metrics:
         self._events.inc(events)
 
     def run_ended(self, run: RunRow) -> None:
-        """Count a run, as the run log has it."""
+        """Count a run, in the form of the run log."""
         source = self._names["source"].bounded(run.source)
         provider = self._names["provider"].bounded(run.provider)
         model = self._names["model"].bounded(run.model)
@@ -139,8 +139,8 @@ class Metrics:
         self._prompts.run_ended(run)
 
     async def exposition(self) -> bytes:
-        """All metrics in the text format."""
+        """Return all metrics in the text format."""
         read = [list(await source.read()) for source in self._sources]
-        # Without an await from here on, so that readers don't mix their values.
+        # Without an await from here on, so that concurrent readers don't mix their values.
         self._read.metrics = [metric for metrics in read for metric in metrics]
         return generate_latest(_WithoutBirths(self._registry))

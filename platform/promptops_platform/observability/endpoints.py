@@ -1,4 +1,4 @@
-"""`/health`, `/ready` and `/metrics`, for whoever runs the platform."""
+"""`/health`, `/ready` and `/metrics`, for operators."""
 
 from typing import Annotated
 

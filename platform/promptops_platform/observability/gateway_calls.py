@@ -1,4 +1,4 @@
-"""The calls of models, as those who make them have counted: this process and the run engine."""
+"""Model calls, counted by the processes that make them: this one and the run engine."""
 
 from collections.abc import Iterable
 
@@ -10,14 +10,14 @@ from promptops_flows.telemetry.call_counts import CallCounts, listed
 
 
 class GatewayCalls:
-    """The engine's counts begin anew when it starts anew, so each process has series of its own."""
+    """The engine's counters restart with it, so each process has its own series."""
 
     def __init__(self, own: CallCounts, engine: EngineClient) -> None:
         self._own = own
         self._engine = engine
 
     async def read(self) -> Iterable[Metric]:
-        """The counts of now; without the engine's while it does not answer."""
+        """Return the current counts; without the engine's while it does not respond."""
         calls = CounterMetricFamily(
             "promptops_gateway_calls",
             "Calls of model providers; the outcome is ok, abandoned or an error's code.",

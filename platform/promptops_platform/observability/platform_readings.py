@@ -1,4 +1,4 @@
-"""What is read of the rooms whenever the metrics are: how things are now."""
+"""Gauges that are read from the rooms whenever the metrics are requested."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -35,7 +35,7 @@ class Readings:
         self._runs_in_flight = runs_in_flight
 
     async def read(self) -> Iterable[Metric]:
-        """The values of now."""
+        """Return the current values."""
         return [
             await self._parts(),
             *self._feed_metrics(),
@@ -55,7 +55,7 @@ class Readings:
 
     async def _parts(self) -> Metric:
         up = GaugeMetricFamily(
-            "promptops_up", "1 while this part is fine, as /ready tells it.", labels=["part"]
+            "promptops_up", "1 while this part is ready, like in /ready.", labels=["part"]
         )
         for name, part in (await self._readiness.parts()).model_dump().items():
             up.add_metric([name], float(part["ok"]))
@@ -89,7 +89,7 @@ class Readings:
         yield connections
         yield CounterMetricFamily(
             "promptops_database_unavailable",
-            "Transactions that the database could not take.",
+            "Transactions that the database refused.",
             value=self._database.unavailable,
         )
 

@@ -1,4 +1,4 @@
-"""What Prefect lacks of the platform's deployments, and what was corrected in it."""
+"""Changes that Prefect lacks, and corrections that were made in it."""
 
 from collections.abc import Iterable
 
@@ -11,16 +11,16 @@ CHANGES = ("created", "corrected", "removed", "timers")
 
 
 class PrefectCorrections:
-    """Of this replica."""
+    """The counts of this replica."""
 
     def __init__(self, deployments: Deployments) -> None:
         self._deployments = deployments
 
     async def read(self) -> Iterable[Metric]:
-        """The counts of now."""
+        """Return the current counts."""
         corrections = CounterMetricFamily(
             "promptops_prefect_corrections",
-            "Deployments and timers that Prefect had otherwise, when they were compared.",
+            "Deployments and timers that differed in Prefect when they were compared.",
             labels=["change"],
         )
         for change in CHANGES:

@@ -1,7 +1,7 @@
-"""What the versions of the registry's prompts take, for Prometheus.
+"""Durations, tokens and costs of prompt versions, for Prometheus.
 
-The labels are the attributes of OpenTelemetry's conventions for generative AI. A registry gets new
-versions for as long as it lives: those that ran longest ago make room for others.
+The labels are the attributes of OpenTelemetry's conventions for generative AI. A registry always
+gets new versions: those that ran longest ago are dropped for others.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from promptops_platform.runlog.tables import RunRow
 
 NANOS = 1e9
-# Each has some twenty series.
+# Each has about twenty series.
 MOST_VERSIONS = 200
 RUN_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 NAMES = ("gen_ai_prompt_name", "gen_ai_prompt_version", "environment")

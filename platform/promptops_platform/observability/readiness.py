@@ -1,4 +1,4 @@
-"""Whether the parts that the platform stands on answer: asked at most once a second."""
+"""Checks the parts that the platform depends on, at most once a second."""
 
 import asyncio
 import shutil
@@ -18,9 +18,9 @@ from promptops_platform.observability.schemas import Part, Parts
 T = TypeVar("T")
 
 CHECK_SECONDS = 1.0
-# How long what was found is answered to who else asks.
+# How long a result is reused for other callers.
 GOOD_FOR_SECONDS = 1.0
-# Several times what the feed waits between two looks, and a busy machine may be late.
+# Several times the feed's polling interval, because a busy machine may be late.
 FEED_LAG_SECONDS = 10.0
 
 DATABASE_UP = Part(ok=True, detail="answers")
@@ -41,12 +41,13 @@ PREFECT_UNKNOWN = Part(ok=False, detail="is unknown while the run engine does no
 
 
 class Readiness:
-    """Looks at all parts at once. The sentences hold no address: anybody may read them."""
+    """Checks all parts concurrently. The messages contain no address, because anybody may read
+    them."""
 
     def __init__(
         self, *, database: Database, feed: Feed, engine: EngineClient, folders: Sequence[Path]
     ) -> None:
-        """`folders` are those in which the platform stores something."""
+        """`folders` are those that the platform stores files in."""
         self._database = database
         self._folders = folders
         self._feed = feed
@@ -54,11 +55,12 @@ class Readiness:
         self._parts: Parts | None = None
         self._parts_at = 0.0
         self._looking: asyncio.Task[Parts] | None = None
-        # Checks that took too long and are not gone yet, by name.
+        # Checks that took too long and have not ended yet, by name.
         self._late: dict[str, asyncio.Task[Any]] = {}
 
     async def parts(self) -> Parts:
-        """How the parts are, or were a second ago; those who ask together share one look."""
+        """Return the state of the parts, at most a second old; concurrent callers share one
+        check."""
         clock = asyncio.get_running_loop().time
         if self._parts is not None and clock() - self._parts_at < GOOD_FOR_SECONDS:
             return self._parts
@@ -67,7 +69,7 @@ class Readiness:
         return await asyncio.shield(self._looking)
 
     async def stop(self) -> None:
-        """End what is under way. Harmless when repeated."""
+        """End checks in progress. Idempotent."""
         tasks = {*self._late.values(), *([self._looking] if self._looking else [])}
         for task in tasks:
             task.cancel()
@@ -91,8 +93,8 @@ class Readiness:
         return parts
 
     async def _in_time(self, name: str, check: Callable[[], Coroutine[Any, Any, T]], late: T) -> T:
-        """What the check finds, or `late`. One that hangs is cancelled, which may take a while as
-        well, and no other is begun before it has ended."""
+        """Return the result of the check, or `late`. A check that hangs is cancelled, which may
+        take a while, too, and no other one is started before it has ended."""
         if name in self._late:
             return late
         task = asyncio.create_task(check(), name=f"readiness-{name}")
@@ -130,7 +132,7 @@ class Readiness:
         )
 
     async def _check_engine(self) -> tuple[Part, Part]:
-        """The engine, and Prefect as the engine finds it."""
+        """The engine, and Prefect from the engine's point of view."""
         missing = await self._engine.why_not_ready()
         if missing is None:
             return ENGINE_UP, PREFECT_UP

@@ -1,4 +1,4 @@
-"""What the routes for operators answer."""
+"""Responses of the routes for operators."""
 
 from typing import Literal
 

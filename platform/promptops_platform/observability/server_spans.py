@@ -1,4 +1,4 @@
-"""The span of each call of the API, which FastAPI itself makes."""
+"""The span of each API call, which FastAPI itself creates."""
 
 from collections.abc import MutableMapping
 from typing import Any
@@ -12,7 +12,7 @@ UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 
 
 def telemetry(tracing: Tracing) -> TelemetryConfig:
-    """What FastAPI is given; it makes no span where nobody has asked for traces."""
+    """Return the telemetry for FastAPI; it creates no spans if traces are disabled."""
     return {
         "tracing": tracing.is_on,
         "tracer_provider": tracing.provider,
@@ -25,7 +25,6 @@ def telemetry(tracing: Tracing) -> TelemetryConfig:
 
 
 def _is_untraced(scope: MutableMapping[str, Any]) -> bool:
-    """Connections that stay for days, what machines ask all the time, and addresses that are
-    secrets."""
+    """Long-lived connections, paths that machines poll, and paths that are secrets."""
     path = scope.get("path", "")
     return scope["type"] != "http" or path in UNTRACED or is_hidden(path)

@@ -1,4 +1,4 @@
-"""Workers and the runs that wait for them, as the database has them: each replica tells of all."""
+"""Workers and the runs that wait for them, from the database: each replica reports all of them."""
 
 from collections.abc import Iterable
 
@@ -10,19 +10,19 @@ from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.workers.schemas import Worker
 from promptops_platform.workers.service import WorkerService
 
-# Those that were seen last.
+# The limit; those that were seen last are kept.
 MOST_WORKERS = 200
 
 
 class WorkerReadings:
-    """A worker that leaves, or is not seen any more, has no series after ten minutes."""
+    """A worker that leaves, or is no longer seen, has no series after ten minutes."""
 
     def __init__(self, database: Database, workers: WorkerService) -> None:
         self._database = database
         self._workers = workers
 
     async def read(self) -> Iterable[Metric]:
-        """The gauges of now; nothing while the database does not answer."""
+        """Return the current gauges; nothing while the database does not respond."""
         try:
             async with self._database.read() as transaction:
                 workers = await self._workers.list_workers(transaction)
@@ -35,7 +35,7 @@ class WorkerReadings:
 
 def _of_workers(workers: list[Worker]) -> Iterable[Metric]:
     running = _family("promptops_worker_runs", "Runs that a worker executes.")
-    free = _family("promptops_worker_free_places", "Runs that a worker could take besides.")
+    free = _family("promptops_worker_free_places", "Further runs that a worker could take.")
     seen = _family("promptops_worker_last_seen_timestamp_seconds", "When a worker was seen last.")
     # Workers of one machine may have the same name.
     by_name: dict[tuple[str, str], list[Worker]] = {}

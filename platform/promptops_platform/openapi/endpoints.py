@@ -19,22 +19,22 @@ PAGE_HEADERS = {
 ASSET_HEADERS = {"cache-control": "public, max-age=3600"}
 
 
-# Not a coroutine: the first call makes the document, which takes long enough to be felt.
+# Not a coroutine: the first call creates the document, which takes noticeably long.
 @router.get("/openapi.json")
 def openapi_document(request: Request) -> Response:
-    """The OpenAPI document."""
+    """Return the OpenAPI document."""
     return JSONResponse(services_of(request).get(ApiDocument).made())
 
 
 @router.get("/docs")
 async def docs() -> Response:
-    """The page that shows the document and lets one try the API."""
+    """Return the page that shows the document and can call the API."""
     return HTMLResponse(PAGE, headers=PAGE_HEADERS)
 
 
 @router.get("/docs/assets/{name}")
 def docs_asset(name: str) -> Response:
-    """A file of that page."""
+    """Return a file of that page."""
     if name not in MEDIA_TYPES:
         raise NotFound(f"there is no asset {quoted(name)}; the page /docs names them")
     return Response(asset(name), media_type=MEDIA_TYPES[name], headers=ASSET_HEADERS)

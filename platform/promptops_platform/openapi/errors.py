@@ -1,4 +1,4 @@
-"""Which errors an operation may answer, by rule, and what they look like."""
+"""The errors that an operation may return, derived by rules, and their form."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +32,7 @@ SCHEMA: Json = {
     "properties": {
         "error": {
             "type": "string",
-            "description": "A sentence for people: what was wrong and what to do.",
+            "description": "A sentence for people: what was wrong and how to fix it.",
         },
         "code": {"type": "string", "description": "Identifies the error for programs."},
     },
@@ -44,7 +44,7 @@ SCHEMA: Json = {
 
 @dataclass(frozen=True)
 class ErrorAnswer:
-    """An error's entry among the document's responses; `headers` are always sent."""
+    """An error's entry in the document's responses; `headers` are always sent."""
 
     name: str
     description: str
@@ -52,7 +52,7 @@ class ErrorAnswer:
     headers: dict[str, str] = field(default_factory=dict)
 
     def response(self) -> Json:
-        """The response object."""
+        """Return the response object."""
         response: Json = {
             "description": self.description,
             "content": {
@@ -74,12 +74,12 @@ RETRY_AFTER = {"Retry-After": "Seconds to wait before the next try."}
 ANSWERS = {
     400: ErrorAnswer(
         "BadRequest",
-        "A field or value is not accepted; the message names both.",
+        "A field or value is invalid; the message names both.",
         BadRequest("key: is required; give it a value").body(),
     ),
     401: ErrorAnswer(
         "Unauthorized",
-        "The token is missing or not valid.",
+        "The token is missing or invalid.",
         Unauthorized("no token; send Authorization: Bearer <token>").body(),
         {"WWW-Authenticate": "The scheme, `Bearer`."},
     ),
@@ -100,7 +100,7 @@ ANSWERS = {
     ),
     409: ErrorAnswer(
         "Conflict",
-        "The change collides with what is stored.",
+        "The change conflicts with the stored state.",
         Conflict("key 'greeting' is taken in environment 'prod'; choose another").body(),
     ),
     413: ErrorAnswer(
@@ -110,7 +110,7 @@ ANSWERS = {
     ),
     426: ErrorAnswer(
         "UpgradeRequired",
-        "The address is a WebSocket, and the request does not ask for one.",
+        "The path is a WebSocket, but the request is not a WebSocket handshake.",
         UpgradeRequired("/ws is a WebSocket; send `Upgrade: websocket`").body(),
     ),
     429: ErrorAnswer(
@@ -127,12 +127,12 @@ ANSWERS = {
     500: ErrorAnswer("Fault", "An internal error of the server.", fault_body(REQUEST_ID)),
     502: ErrorAnswer(
         "StepFailed",
-        "A model provider or a step failed; the body also contains what was done before.",
+        "A model provider or a step failed; the body also contains the results before the failure.",
         StepFailed("step 2 (call): the provider refused the request").body(),
     ),
     503: ErrorAnswer(
         "Unavailable",
-        "A part that the request needs is not available now.",
+        "A part that the request needs is unavailable.",
         Unavailable("the database can't be reached; try again").body(),
         RETRY_AFTER,
     ),
@@ -140,7 +140,7 @@ ANSWERS = {
 
 
 def errors_by_rule(method: str, operation: Json, document: Json) -> set[int]:
-    """The statuses of the errors that follow from the operation's shape alone."""
+    """Return the statuses of the errors that follow from the operation's shape."""
     statuses = {500, 503}
     guarded = PERMISSION in operation
     takes_input = bool(operation.get("parameters")) or "requestBody" in operation
@@ -152,7 +152,7 @@ def errors_by_rule(method: str, operation: Json, document: Json) -> set[int]:
     if _names_a_resource(operation, fields):
         statuses.add(404)
     if any(name.endswith("password") for name in fields):
-        # Hashing takes long, so no more than a few may wait for it.
+        # Hashing takes long, so only a few callers may wait for it.
         statuses.add(429)
     if method in WRITING:
         statuses.add(413)
@@ -162,7 +162,7 @@ def errors_by_rule(method: str, operation: Json, document: Json) -> set[int]:
 
 
 def _names_a_resource(operation: Json, fields: set[str]) -> bool:
-    """Whether the caller says which resource is meant, which then may not exist."""
+    """Whether the caller names a resource, which then may not exist."""
     parameters = operation.get("parameters", [])
     names = {parameter["name"] for parameter in parameters} | fields
     return any(parameter["in"] == "path" for parameter in parameters) or any(
@@ -171,7 +171,7 @@ def _names_a_resource(operation: Json, fields: set[str]) -> bool:
 
 
 def _body_fields(operation: Json, document: Json) -> set[str]:
-    """The names of the request body's fields."""
+    """Return the names of the request body's fields."""
     names: set[str] = set()
     for content in operation.get("requestBody", {}).get("content", {}).values():
         names |= _fields(content["schema"], document)
@@ -179,7 +179,7 @@ def _body_fields(operation: Json, document: Json) -> set[str]:
 
 
 def _fields(schema: Json, document: Json) -> set[str]:
-    """The names of a schema's fields, through references and alternatives."""
+    """Return the names of a schema's fields, through references and alternatives."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return _fields(document["components"]["schemas"][name], document)

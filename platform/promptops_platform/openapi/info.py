@@ -1,4 +1,4 @@
-"""The words at the beginning of the API description."""
+"""The introduction of the API description."""
 
 INFO = """\
 Edit, publish and observe prompts, agents and workflows while programs use them.
@@ -25,11 +25,11 @@ environment to watch; by default all), `workspace`. Without a valid token the ha
 session or the key has ended.
 """
 
-# By tag. A tag that no route has is left out of the document.
+# By tag. A tag without routes is left out of the document.
 TAGS = {
     "access": "Login, sessions and your own account.",
     "agents": "A prompt with a model, tools and a memory, run as a Prefect flow.",
-    "approvals": "What runs of workflows wait for people to decide.",
+    "approvals": "Decisions of people that runs of workflows wait for.",
     "audit": "Who changed what, and when.",
     "change_requests": "Changes of what is served that wait for approvals.",
     "health": "Whether the process is alive and ready, and its metrics.",
@@ -39,9 +39,9 @@ TAGS = {
     "providers": "Connections of workspaces to model providers.",
     "realtime": "What programs fetch, and which of them watch for changes.",
     "sample": "A sample to start with.",
-    "schedules": "When agents and workflows run by themselves.",
+    "schedules": "When agents and workflows run automatically.",
     "rollouts": "Serve several versions of a prompt side by side.",
-    "runs": "The log of what was run.",
+    "runs": "The log of runs.",
     "system": "The parts of the installation and their state.",
     "triggers": "What starts runs and webhooks when something happens.",
     "workers": "Machines that execute the runs of work pools, and what they report.",

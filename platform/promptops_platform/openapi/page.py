@@ -1,9 +1,10 @@
-"""The page `/docs`: Swagger UI, with every file from here, so that it works without internet."""
+"""The page `/docs`: Swagger UI with all files served from here, so that it works without
+internet."""
 
 from functools import cache
 from importlib.resources import files
 
-# The page has no inline script or style; pictures in Swagger UI's style sheet are data: addresses.
+# The page has no inline script or style; images in Swagger UI's style sheet are data: addresses.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -35,7 +36,7 @@ PAGE = """\
 </html>
 """
 
-# `validatorUrl: null`: the document is shown to no validator on the internet.
+# `validatorUrl: null`: the document is not sent to a validator on the internet.
 START = """\
 SwaggerUIBundle({
   url: "openapi.json",
@@ -57,7 +58,7 @@ MEDIA_TYPES = {
 
 @cache
 def asset(name: str) -> bytes:
-    """The content of an asset that MEDIA_TYPES names."""
+    """Return the content of an asset listed in MEDIA_TYPES."""
     if name == "start.js":
         return START.encode()
     return (files("fastapi_offline") / "static" / name).read_bytes()

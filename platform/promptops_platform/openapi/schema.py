@@ -1,4 +1,4 @@
-"""The API's OpenAPI document, made from the routes."""
+"""Builds the API's OpenAPI document from the routes."""
 
 import json
 from collections import Counter
@@ -19,17 +19,17 @@ from promptops_platform.openapi.info import INFO, TAGS
 Json = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
-# FastAPI declares these for its own answer to bad input, which never leaves this API.
+# FastAPI declares these for its own error response, which this API never sends.
 NEVER_ANSWERED = "422"
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 
 
 def describe(routers: Iterable[APIRouter], by_hand: Sequence[Json] = ()) -> Json:
-    """The OpenAPI 3.1 document of the routes.
+    """Return the OpenAPI 3.1 document of the routes.
 
-    `by_hand` describes what is no FastAPI route: documents with `paths` and `components.schemas`
-    alone, whose guarded operations name their `x-permission`. Raises ValueError for a route that
-    names no permission nor is public, and for two operations of one id.
+    `by_hand` describes what isn't a FastAPI route: documents with only `paths` and
+    `components.schemas`, whose guarded operations have an `x-permission`. Raises ValueError for a
+    route that neither names a permission nor is public, and for two operations with the same id.
     """
     routes = [
         route
@@ -58,12 +58,12 @@ def describe(routers: Iterable[APIRouter], by_hand: Sequence[Json] = ()) -> Json
 
 
 def as_text(document: Json) -> str:
-    """The document as it is committed: sorted, so that a diff shows what has changed."""
+    """Return the document in its committed form: sorted, so that a diff shows what has changed."""
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def operation_id(tag: str, function: str) -> str:
-    """The tag, and the name of the route's function less what it repeats of the tag.
+    """Return the tag and the name of the route's function, without the words that repeat the tag.
 
     `prompts` and `publish_prompt` make `prompts_publish`.
     """
@@ -72,14 +72,14 @@ def operation_id(tag: str, function: str) -> str:
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
-    """Path, method and operation of each."""
+    """Yield path, method and operation of each."""
     for path, item in document["paths"].items():
         for method, operation in item.items():
             yield path, method, operation
 
 
 def _access(route: APIRoute) -> Json:
-    """Who may call: a permission, or anybody."""
+    """Return who may call: a permission, or anybody."""
     calls = list(_dependencies(route.dependant))
     for call in calls:
         if isinstance(call, Guard):
@@ -117,7 +117,8 @@ def _declare_errors(document: Json) -> None:
 
 
 def _with_readable_names(document: Json) -> Json:
-    """Schemas under their titles: pydantic names `PromptData` after its parts, `Data_Prompt_`."""
+    """Name schemas by their titles: pydantic would name `PromptData` by its parts,
+    `Data_Prompt_`."""
     schemas: Json = document["components"]["schemas"]
     titles = Counter(schema.get("title") for schema in schemas.values())
     readable_names = {

@@ -1,4 +1,4 @@
-"""The parts of hot reload, connected."""
+"""Builds hot reload."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ from promptops_platform.serving.snapshot import Snapshot
 
 
 class Realtime:
-    """What of it runs is started after the feed."""
+    """Its background tasks are started after the feed."""
 
     def __init__(
         self,
@@ -79,13 +79,13 @@ class Realtime:
         self.services = (self.live_clients,)
 
     def start(self) -> None:
-        """Begin to tell of what is applied, and who watches."""
+        """Start the hub, and the reports of what is applied and who watches."""
         self.hub.start()
         self.run_announcer.start()
         self.presence.start()
 
     async def stop(self) -> None:
-        """Stop that."""
+        """Stop all of them."""
         await self.run_announcer.stop()
         await self.presence.stop()
         await self.hub.stop()

@@ -19,31 +19,32 @@ from promptops_platform.http.connection import EXTENSION, NOSNIFF
 from promptops_platform.http.connection_limits import Place, Wait
 from promptops_platform.http.kernel_sockets import has_unread
 
-# A client gets so long to read what waits for it, including the close, and to answer the close.
+# How long a client may take to read what waits for it, including the close frame, and to reply to
+# it.
 CLOSE_SECONDS = 10.0
-# The same where nobody waits for the client: at a stop, and once its messages are ignored.
+# The same if nobody waits for the client: at a stop, and after its messages are ignored.
 GOODBYE_SECONDS = 1.0
 
-# Limits for what a client sends. The longest of its messages are reports of the keys that it holds.
+# Limits for a client's messages. The longest ones are reports of the keys in its memory.
 PERIOD_SECONDS = 10.0
 MOST_FRAMES, MOST_BYTES = 1000, 8 * 1024 * 1024
 MOST_FRAGMENTS = 64
-# Bytes that are parsed at once: a single read of a socket may return many thousand empty frames.
+# Bytes that are parsed in one go: a single read of a socket may return many thousand empty frames.
 SLICE_BYTES = 4 * 1024
 STOPPING, TOO_MUCH = 1012, 1008
-# Headers of the answer to a refused watcher, the same as those of all other answers.
+# Headers of the response to a refused watcher, the same as those of all other responses.
 REFUSED_HEADERS = (NOSNIFF, (b"cache-control", b"no-store"))
 
 
 class _Handshake(ServerProtocol):
-    """Refuses in the form of all other errors."""
+    """Refuses with the same body as all other errors."""
 
     def reject(self, status: HTTPStatus | int, text: str) -> Response:
         return refusal(BadRequest(text.strip()), HTTPStatus(status))
 
 
 def refusal(error: PlatformError, status: HTTPStatus) -> Response:
-    """The answer to a handshake that fails."""
+    """Return the response to a failed handshake."""
     body = json.dumps(error.body(), separators=(",", ":")).encode()
     headers = Headers(
         {
@@ -59,8 +60,8 @@ def refusal(error: PlatformError, status: HTTPStatus) -> Response:
 class WatchConnection(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket; an endpoint finds it among the extensions of its scope.
 
-    ASGI would need a task for each connection that waits for something to send, and encodes each
-    message for each of them.
+    ASGI would need a waiting task for each connection, and would encode each message for each of
+    them.
     """
 
     # There are many connections: with slots, their dictionaries stay as small as uvicorn's own
@@ -71,28 +72,27 @@ class WatchConnection(WebSocketsSansIOProtocol):
         super().__init__(*arguments, **options)
         self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self.when_writable: Callable[[], None] | None = None
-        # The connection keeps its place until its caller is known.
+        # The connection keeps its place until the caller is authenticated.
         self._place: Place | None = None
-        # What came in the present period, and since when that lasts.
+        # The amount received in the current period, and the start of that period.
         self._frames_heard = self._bytes_heard = 0
         self._period_began = 0.0
 
     def inherit(self, place: Place | None) -> None:
-        """Take over the place of the HTTP connection that this was."""
+        """Take over the place of the HTTP connection that was upgraded."""
         self._place = place
         if place is not None:
             place.connection = self
 
     def admit(self) -> None:
-        """The caller is known."""
+        """Record that the caller is authenticated."""
         if self._place is not None:
             self._place.leave()
             self._place = None
 
     @property
     def waits_for_client(self) -> bool:
-        """Part of the `Limited` protocol: true only after a refusal, while the client does not
-        leave."""
+        """Part of the `Limited` protocol: only true after a refusal, until the client leaves."""
         return self.transport.is_closing()
 
     @property
@@ -103,7 +103,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
         self.cut()
 
     def cut(self) -> None:
-        """Make room for others."""
+        """Close the connection to make room for others."""
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -131,7 +131,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def handle_ping(self) -> None:
-        # Pongs that nobody reads would pile up: when the client reads again, one pong for the
+        # Pongs that nobody reads would accumulate: when the client reads again, one pong for the
         # newest ping is enough.
         if self.is_paused:
             self.conn.data_to_send()
@@ -168,25 +168,25 @@ class WatchConnection(WebSocketsSansIOProtocol):
 
     @property
     def is_paused(self) -> bool:
-        """Whether more waits to be read by the client than a burst explains."""
+        """Whether more data waits for the client than a burst explains."""
         return not self.writable.is_set()
 
     @property
     def unread(self) -> int:
-        """Bytes that wait here because the client does not read."""
+        """Return the bytes that wait because the client does not read."""
         return self.transport.get_write_buffer_size()
 
     def write(self, frame: bytes) -> None:
-        """Send a ready frame; nothing once the connection ends."""
+        """Send a ready frame; does nothing if the connection is closing."""
         if not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(frame)
 
     async def drained(self, seconds: float) -> bool:
-        """Wait until the client has read; False when `seconds` were not enough."""
+        """Wait until the client has read everything; False if it has not after `seconds`."""
         return await happens_within(self.writable, seconds)
 
     def end(self, code: int, reason: str, seconds: float = CLOSE_SECONDS) -> None:
-        """Close the connection. A client that does not read is cut off after so many seconds."""
+        """Close the connection. A client that does not read is cut off after this many seconds."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         self.conn.send_close(code, reason)
@@ -215,8 +215,8 @@ class WatchConnection(WebSocketsSansIOProtocol):
         self.transport.close()
 
     def _is_too_much(self, *, frames_heard: int = 0, bytes_heard: int = 0) -> bool:
-        """Whether the client sends more than it may. If so, it is told why, and its messages are
-        ignored from then on."""
+        """Whether the client sends more than allowed. If so, it gets the reason, and its messages
+        are ignored from then on."""
         now = self.loop.time()
         if now >= self._period_began + PERIOD_SECONDS:
             self._period_began, self._frames_heard, self._bytes_heard = now, 0, 0

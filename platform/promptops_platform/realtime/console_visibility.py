@@ -1,4 +1,4 @@
-"""Which events a console receives: every change of what its reader may see."""
+"""Which events a console receives: every change that its user may see."""
 
 from dataclasses import replace
 
@@ -9,8 +9,8 @@ from promptops_platform.access.scopes import sees
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.realtime.subscription import Subscription
 
-# The permission that a reader needs to see a change of this type. No page shows the types that are
-# missing here.
+# The permission that is needed to see a change of this type. Types that are missing here are shown
+# on no page.
 NEEDED: dict[str, Permission] = {
     ChangeType.PROMPT_UPDATED: Permission.PROMPTS_READ,
     ChangeType.PROMPT_PUBLISHED: Permission.PROMPTS_READ,
@@ -34,26 +34,26 @@ NEEDED: dict[str, Permission] = {
     ChangeType.KEY_SAVED: Permission.KEYS_READ,
     ChangeType.KEY_REVOKED: Permission.KEYS_READ,
 }
-# Consoles know a connection to a model provider by the name of its list.
+# Consoles use the name of the list for connections to a model provider.
 RENAMED: dict[str, str] = {ChangeType.CONNECTION_CHANGED: "provider.changed"}
 
 
 class ConsoleVisibility:
-    """Decides for a view, with the rights of now."""
+    """Decides for a subscription, with the current rights."""
 
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
 
     def shown(self, subscription: Subscription, change: Change) -> Change | None:
-        """The change as this console receives it; None where the console does not receive it."""
+        """Return the change in the form for this console; None if it does not receive it."""
         permission = NEEDED.get(change.type)
         if permission is None or not self._may_see(subscription.actor, change, permission):
             return None
         if change.env:
             return change if subscription.wants(change.env) else None
         if subscription.actor.environments:
-            # This place does not know whether the change concerns the environments of the key. The
-            # console asks for the list again, which contains only what the key may see.
+            # It is unknown here whether the change concerns the environments of the key. The
+            # console requests the list again, which contains only what the key may see.
             change = replace(change, resource_id="", key="")
         return replace(change, type=RENAMED.get(change.type, change.type))
 

@@ -28,11 +28,11 @@ TICK_SECONDS = 0.25
 # reply to a ping, so a missing pong means nothing.
 PING_SECONDS = 3.0
 HEARTBEAT_SECONDS = 10
-# A busy loop ticks late: heartbeats are sent more often than promised.
+# A busy loop ticks late, so heartbeats are sent more often than promised.
 HEARTBEAT_EVERY = 8.0
 # After this many writes, other requests get their turn.
 WRITES_AT_ONCE = 250
-# Of the codes that applications may choose, as 401 is among the statuses.
+# From the range that applications may choose from; like 401 among the HTTP statuses.
 SESSION_ENDED = 4401
 # Makes a console fetch everything again.
 EVERYTHING = Change(messages.RESYNC, "")
@@ -91,7 +91,7 @@ class Hub:
         self.revision = self.announced = 0
 
     def start(self) -> None:
-        """Begin to send heartbeats and to close connections whose session has ended."""
+        """Start sending heartbeats and closing connections whose session has ended."""
         self._ticking = asyncio.create_task(self._tick_forever(), name="watch-ticks")
         self._order.start()
 
@@ -101,7 +101,7 @@ class Hub:
         await self._order.stop()
 
     def add(self, watcher: LegacyWatcher | ResumingWatcher) -> None:
-        """Begin to send to it; a resuming watcher first receives what it has missed."""
+        """Start sending to it; a resuming watcher first receives what it has missed."""
         self._join(watcher)
         if isinstance(watcher, LegacyWatcher):
             self._pings.add(watcher)
@@ -119,16 +119,16 @@ class Hub:
 
     @property
     def watchers(self) -> int:
-        """The number of watchers."""
+        """Return the number of watchers."""
         return sum(len(group.legacy) + len(group.resuming) for group in self._groups.values())
 
     def connections(self) -> Iterator[LegacyWatcher | ResumingWatcher]:
-        """All watchers."""
+        """Return all watchers."""
         for group in self._groups.values():
             yield from group
 
     def groups(self) -> list[tuple[Subscription, SubscriberGroup]]:
-        """The watchers grouped by subscription."""
+        """Return the watchers grouped by subscription."""
         return list(self._groups.items())
 
     def note_change(self, watcher: LegacyWatcher | ResumingWatcher) -> None:
@@ -136,7 +136,7 @@ class Hub:
         self._changed.add(watcher.client.id)
 
     def take_changed(self) -> set[str]:
-        """Ids of the connections that are new or have changed since the last call."""
+        """Return the ids of the connections that are new or have changed since the last call."""
         changed, self._changed = self._changed, set()
         return changed
 

@@ -1,4 +1,4 @@
-"""How far a client lags behind the changes that it watches."""
+"""Measures how much a client lags behind the changes that it watches."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -27,24 +27,24 @@ class _Remembered(NamedTuple):
 
 
 class RecentChanges:
-    """The newest changes of prompts that were announced. For a client that lags further behind than
-    these reach, every change counts, whatever it is about."""
+    """The newest announced changes of prompts. For a client that lags behind the oldest of these,
+    every change counts, whatever it is about."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._remembered: deque[_Remembered] = deque()
-        # Changes up to this revision are forgotten; the time says when it was announced.
+        # Changes up to this revision are forgotten; the time is when it was announced.
         self._start, self._started_at = 0, clock.now()
         self._newest = 0
 
     def reset(self, revision: int) -> None:
-        """Start again after the feed was read anew: changes before this revision are unknown."""
+        """Start over after the feed was reloaded: changes up to this revision are unknown."""
         self._remembered.clear()
         self._start = self._newest = revision
         self._started_at = self._clock.now()
 
     def add(self, changes: Sequence[NumberedChange]) -> None:
-        """These are told now."""
+        """Record changes that are being announced."""
         now = self._clock.now()
         for revision, change in ((numbered.revision, numbered.change) for numbered in changes):
             self._newest = revision
@@ -54,13 +54,13 @@ class RecentChanges:
             self._start, self._started_at, _ = self._remembered.popleft()
 
     def newest_by_prompt(self) -> dict[str, int]:
-        """The revision of the newest change of each prompt, by the prompt's id, as far as they are
-        remembered; all others are from `start` or before."""
+        """Return the revision of the newest remembered change of each prompt, by the prompt's id;
+        all others are from `start` or earlier."""
         return {numbered.change.resource_id: numbered.revision for numbered in self._remembered}
 
     @property
     def start(self) -> int:
-        """Up to this revision nothing is remembered."""
+        """Nothing is remembered up to this revision."""
         return self._start
 
     def lag(

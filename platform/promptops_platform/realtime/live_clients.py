@@ -1,4 +1,4 @@
-"""Which clients watch, on all replicas, and which of them have applied a change."""
+"""The clients that watch, on all replicas, and which of them have applied a change."""
 
 import asyncio
 import time
@@ -25,7 +25,8 @@ from promptops_platform.realtime.subscription import Visibility
 from promptops_platform.realtime.watchers import CONSOLE, LegacyWatcher, ResumingWatcher
 from promptops_platform.serving.snapshot import Snapshot
 
-# A caller who waits looks again this often even without news; other replicas write every second.
+# A waiting caller checks again at this interval even without events; other replicas write every
+# second.
 LOOK_SECONDS = 0.5
 GATHER_SECONDS = 0.05
 MOST_NAMED = 100
@@ -34,8 +35,7 @@ Row = dict[str, Any]
 
 
 class LiveClients:
-    """The clients of this replica as they are now, and those of the others as their replicas wrote
-    them last."""
+    """The current clients of this replica, and those that the other replicas last wrote."""
 
     def __init__(
         self,
@@ -61,8 +61,8 @@ class LiveClients:
         self._recent = recent
 
     async def listed(self, actor: Actor) -> list[LiveClient]:
-        """The clients, newest connection first, without those of workspaces that don't exist for
-        the caller."""
+        """Return the clients, newest connection first, without those of workspaces that the caller
+        can't see."""
         rows = await self._rows()
         rows.sort(key=lambda row: row["connected_at"], reverse=True)
         return [
@@ -72,8 +72,8 @@ class LiveClients:
         ]
 
     async def behind(self, seconds: float) -> list["LaggingClient"]:
-        """Clients of all replicas, whoever may see them, that have not applied a change for so
-        long."""
+        """Return clients of all replicas, regardless of the caller, that have not applied a change
+        for this long."""
         lagging = []
         for row in await self._rows():
             if row["revision"] is not None:
@@ -95,12 +95,12 @@ class LiveClients:
     async def acknowledged(
         self, published: Published, seconds: float, *, actor: Actor
     ) -> Acknowledged:
-        """Wait until the clients that hold the prompt have applied its publish, at most so long. It
-        does not wait for clients that report nothing, and neither waits for nor counts clients that
-        don't exist for the caller."""
+        """Wait until the clients that have the prompt in memory have applied its publish, or until
+        the timeout. Clients that report nothing, and those that the caller can't see, are neither
+        waited for nor counted."""
         end = time.monotonic() + seconds
         while True:
-            # Taken before the clients are looked at, so that no report falls between the two.
+            # Read before the clients are checked, so that no report falls between the two.
             news = self._reports.news
             holders = self._holders(published, actor)
             others = await self._holders_elsewhere(published, actor)
@@ -109,9 +109,9 @@ class LiveClients:
             is_done = others is not None and not behind
             if is_done or (left := end - time.monotonic()) <= 0:
                 break
-            # A client that leaves wakes nobody.
+            # A client that leaves doesn't set the event.
             await happens_within(news, min(left, LOOK_SECONDS))
-            # Many clients report at once: one look covers all of them.
+            # Many clients report simultaneously: one check covers all of them.
             await asyncio.sleep(min(left, GATHER_SECONDS))
         silent = [holder for holder in holders if holder.is_silent]
         missing = {*map(id, behind), *map(id, silent)}
@@ -126,8 +126,8 @@ class LiveClients:
         )
 
     def _holders(self, published: Published, actor: Actor) -> list["_Holder"]:
-        """Those who watch the environment here, hold the key, and fetch this prompt under it, as
-        far as they exist for the caller."""
+        """Return those that watch the environment here, have the key in memory, fetch this prompt
+        under it, and are visible to the caller."""
         env, key = published.env, published.key
         holders: list[_Holder] = []
         for subscription, group in self._hub.groups():
@@ -151,8 +151,8 @@ class LiveClients:
     async def _holders_elsewhere(
         self, published: Published, actor: Actor
     ) -> list["_Holder"] | None:
-        """The holders at other replicas; None where they can't be looked up. The publish has been
-        made, so this is no reason to fail."""
+        """Return the holders at other replicas; None if they can't be looked up. The publish has
+        been made, so this is not a reason to fail."""
         others = self._replicas.others
         if not others:
             return []
@@ -189,9 +189,9 @@ class LiveClients:
     def may_see(
         self, actor: Actor, workspace: str | None, environments: Sequence[str] | None
     ) -> bool:
-        """Whether a client that watches these environments, None for all, of the workspace that it
-        named, exists for the caller: a limited API key sees those that watch no others than its
-        own."""
+        """Whether the caller can see a client that watches these environments (None for all) of the
+        workspace that it named: a limited API key sees those that watch only the key's
+        environments."""
         if actor.environments and not (environments and all(map(actor.may_enter, environments))):
             return False
         if self._grants.readable(actor) is None:
@@ -217,8 +217,8 @@ class LiveClients:
 
 
 class LaggingClient(NamedTuple):
-    """A client that has applied the revision `applied` only: it lacks so many `revisions`, the
-    first of them for so many `seconds`. `workspaces` are those that it fetches from."""
+    """A client that has only applied the revision `applied`: it lacks `revisions` changes, the
+    first of them since `seconds`. `workspaces` are those that it fetches from."""
 
     id: str
     app: str
@@ -231,18 +231,18 @@ class LaggingClient(NamedTuple):
 
 
 class _Holder(NamedTuple):
-    """A client that holds a prompt, of this replica or the row of another one's."""
+    """A client that has a prompt in memory, of this replica or the row of another one."""
 
     is_silent: bool
     revision: int | None
     source: LegacyWatcher | ResumingWatcher | Row
 
     def is_behind(self, revision: int) -> bool:
-        """A client that fetches everything anew has applied nothing yet."""
+        """A client that fetches everything again has applied nothing yet."""
         return not self.is_silent and (self.revision is None or self.revision < revision)
 
 
 def _fields(row: Row, model: type[BaseModel], *without: str) -> Row:
-    """What a schema takes from a row under the same names."""
+    """Return the fields of a schema that have the same names."""
     names = model.model_fields.keys() - {"replica", *without}
     return {name: row[name] for name in names}

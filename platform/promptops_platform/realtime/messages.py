@@ -1,5 +1,5 @@
-"""The messages for watchers as ready WebSocket frames: a server does not mask its frames, so all
-watchers get the same one."""
+"""The messages for watchers as ready WebSocket frames: servers don't mask frames, so all watchers
+get the same one."""
 
 import json
 from typing import Any
@@ -14,23 +14,24 @@ PING = Frame(Opcode.PING, b"ping").serialize(mask=False)
 
 
 def event(change: Change) -> bytes:
-    """An event as existing clients know it."""
+    """Return an event in the form of existing clients."""
     return _frame(_fields(change))
 
 
 def console_event(change: Change) -> bytes:
-    """An event for a console, which shows several workspaces."""
+    """Return an event for a console, which shows several workspaces."""
     return _frame({**_fields(change), "workspace": change.workspace_id})
 
 
 def console_resync() -> bytes:
-    """Makes a console ask for everything anew: what it may see has changed, or the events that it
-    missed are unknown."""
+    """Make a console fetch everything again: its rights have changed, or the events that it missed
+    are unknown."""
     return _frame({"type": RESYNC})
 
 
 def run_event(event: RunEvent) -> bytes:
-    """An event about a run for consoles; without an `id` it is about many runs of the workspace."""
+    """Return an event about a run for consoles; without an `id` it is about many runs of the
+    workspace."""
     return _frame(
         {
             "type": event.type,
@@ -44,12 +45,12 @@ def run_event(event: RunEvent) -> bytes:
 
 
 def numbered_event(revision: int, change: Change) -> bytes:
-    """An event for a client that resumes."""
+    """Return an event for a client that resumes."""
     return _frame({**_fields(change), "revision": revision})
 
 
 def hello(epoch: str, revision: int, heartbeat_seconds: int) -> bytes:
-    """The first message to a client that resumes."""
+    """Return the first message to a client that resumes."""
     return _frame(
         {
             "type": "hello",
@@ -61,13 +62,14 @@ def hello(epoch: str, revision: int, heartbeat_seconds: int) -> bytes:
 
 
 def heartbeat(revision: int) -> bytes:
-    """Everything up to this revision that concerns the connection has been sent."""
+    """Return the message that everything up to this revision that concerns the connection has been
+    sent."""
     return _frame({"type": "heartbeat", "revision": revision})
 
 
 def resync(epoch: str, revision: int) -> bytes:
-    """Makes a client fetch everything anew: the events that it missed are unknown. Those after this
-    revision follow."""
+    """Make a client fetch everything again, because the events that it missed are unknown. Later
+    events follow."""
     return _frame({"type": RESYNC, "epoch": epoch, "revision": revision})
 
 

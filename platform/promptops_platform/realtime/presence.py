@@ -1,5 +1,5 @@
-"""Writes which clients watch at this replica, for the others to read: once a second, and only what
-has changed."""
+"""Writes which clients watch at this replica, for the other replicas: once a second, and only
+changes."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 class Presence:
-    """Writes only while there is another replica to read it."""
+    """Writes only while another replica exists."""
 
     def __init__(
         self, database: Database, replicas: Replicas, hub: Hub, visibility: Visibility
@@ -46,7 +46,7 @@ class Presence:
         await end_tasks(self._task)
 
     def row(self, watcher: LegacyWatcher | ResumingWatcher) -> Row:
-        """A connection as the other replicas read it."""
+        """Return a connection in the form for other replicas."""
         subscription, client = watcher.subscription, watcher.client
         state: Row = {"keys": None, "key_count": None, "revision": None, "reported_at": None}
         if isinstance(watcher, ResumingWatcher):
@@ -87,7 +87,7 @@ class Presence:
         rows = [self.row(connected[id_]) for id_ in changed if id_ in connected]
         if not (rows or gone or is_first):
             return
-        # If the write fails, nobody remembers what had changed, so the next one writes everything.
+        # If the write fails, the list of changes is lost, so the next one writes everything.
         self._shared_under = None
         async with self._database.write(background=True) as transaction:
             if is_first:

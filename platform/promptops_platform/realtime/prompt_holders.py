@@ -1,4 +1,5 @@
-"""Which programs hold a prompt, on all replicas, and how many of them have its newest change."""
+"""Which programs have a prompt in memory, on all replicas, and how many of them have its newest
+change."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -27,8 +28,8 @@ class PromptPlace(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A connection. `environments` is None for all; `keys` is None where it reports nothing, and
-    `revision` where it has applied nothing yet. `workspaces` are those that it fetches from."""
+    """A connection. `environments` is None for all; `keys` is None if it reports nothing, and
+    `revision` if it has applied nothing yet. `workspaces` are those that it fetches from."""
 
     app: str
     client_type: str
@@ -40,7 +41,7 @@ class Program(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Return the name that people use."""
         return self.app or self.client_type
 
     def watches(self, env: str) -> bool:
@@ -52,8 +53,8 @@ class Program(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How many programs hold a prompt, how many of these have its newest change, and how many
-    others watch it but report nothing."""
+    """How many programs have a prompt in memory, how many of these have its newest change, and how
+    many others watch it but report nothing."""
 
     connected: int = 0
     current: int = 0
@@ -79,7 +80,7 @@ BEHIND = Tally(connected=1)
 
 
 class PromptHolders:
-    """Counts what `LiveClients` lists; programs that don't exist for the caller are left out."""
+    """Counts the clients of `LiveClients`; programs that the caller can't see are left out."""
 
     def __init__(
         self,
@@ -101,9 +102,9 @@ class PromptHolders:
         self._recent = recent
 
     async def tallies(self, places: Sequence[PromptPlace], *, actor: Actor) -> dict[str, Tally]:
-        """The tally of each key, over the programs that hold it in one of these environments. A
-        program that holds the key in several environments is behind as long as it is behind in one.
-        """
+        """Return the tally of each key, over the programs that have it in memory in one of these
+        environments. A program that has the key in several environments is behind if it is behind
+        in any."""
         by_key: defaultdict[str, list[PromptPlace]] = defaultdict(list)
         for place in places:
             by_key[place.key].append(place)
@@ -117,7 +118,7 @@ class PromptHolders:
         return tallies
 
     async def groups(self, place: PromptPlace, *, actor: Actor) -> list[ProgramGroup]:
-        """The programs that hold a prompt, largest group first."""
+        """Return the programs that have a prompt in memory, largest group first."""
         look = _Look(self._snapshot, self._recent)
         members: defaultdict[tuple[str, str, str], list[tuple[Tally, int | None]]]
         members = defaultdict(list)
@@ -132,8 +133,8 @@ class PromptHolders:
     async def keys_by_program(
         self, workspace_id: str, *, actor: Actor
     ) -> dict[str, frozenset[str]]:
-        """The keys that programs hold, by the program's name; programs that report nothing are
-        left out. `EVERY_KEY` among them stands for all."""
+        """Return the keys that programs have in memory, by the program's name; programs that report
+        nothing are left out. `EVERY_KEY` among them stands for all."""
         keys: dict[str, frozenset[str]] = {}
         for program in await self._programs(actor, None):
             if program.keys and workspace_id in program.workspaces:
@@ -178,7 +179,7 @@ class PromptHolders:
 
 
 class _Look:
-    """What one answer looks up more than once."""
+    """Values that one response needs more than once."""
 
     def __init__(self, snapshot: Snapshot, recent: RecentChanges) -> None:
         self._snapshot = snapshot
@@ -187,7 +188,7 @@ class _Look:
         self._fetched: dict[tuple[str, str, frozenset[str]], str | None] = {}
 
     def tally(self, program: Program, places: Iterable[PromptPlace]) -> Tally | None:
-        """The program as a tally; None where it fetches none of these."""
+        """Return the program as a tally; None if it fetches none of these."""
         fetched = [place for place in places if self._fetches(program, place)]
         if not fetched:
             return None
@@ -208,7 +209,7 @@ class _Look:
 
 
 def _held(program: Program, keys: Collection[str]) -> Iterable[str]:
-    """The keys among these that the program holds, or may hold."""
+    """Return those of these keys that the program has, or may have, in memory."""
     if program.keys is None or EVERY_KEY in program.keys:
         return keys
     return program.keys & set(keys)

@@ -1,4 +1,4 @@
-"""The order between replicas, for clients that can't ask for a revision."""
+"""The order between replicas, for clients that can't request a revision."""
 
 import asyncio
 import time
@@ -13,14 +13,14 @@ from promptops_platform.changes.schemas import NumberedChange
 
 log = structlog.get_logger(__name__)
 
-# An event waits at most so long for a replica that lives but makes no progress.
+# The limit of an event's wait for a replica that is alive but makes no progress.
 LONGEST_WAIT_SECONDS = 1.0
 
 Deliver = Callable[[Sequence[NumberedChange]], Awaitable[None]]
 
 
 class ReplicaOrder:
-    """Holds changes back until every replica serves them, so that whichever replica answers the
+    """Delays changes until every replica serves them, so that any replica that responds to the
     fetch after an event has at least that state."""
 
     def __init__(self, replicas: Replicas, deliver: Deliver) -> None:
@@ -37,7 +37,7 @@ class ReplicaOrder:
         await end_tasks(self._task)
 
     async def submit(self, changes: Sequence[NumberedChange]) -> None:
-        """Take changes; they are delivered at once where no replica has to be waited for."""
+        """Take changes; they are delivered immediately if no replica has to be waited for."""
         if not self._held and not self._replicas.others:
             await self._deliver(changes)
             return

@@ -1,4 +1,4 @@
-"""What clients that resume say of themselves."""
+"""The reports of clients that resume."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,24 +10,24 @@ from promptops_platform.field_types import LONGEST_KEY, UNPRINTABLE, composed
 from promptops_platform.realtime.watchers import NO_KEYS, ResumingWatcher
 
 MOST_KEYS = 1000
-# A client that holds keys but does not say which.
+# A client that has keys in memory but does not report which.
 EVERY_KEY = "*"
-# Equal sets are stored once: programs of one kind hold the same keys.
+# Equal sets are stored once, because programs of one kind have the same keys.
 SETS_REMEMBERED = 256
 
 
 class Reports:
-    """Stores each report with its connection, and wakes those who wait for one."""
+    """Stores each report with its connection, and wakes those who wait for it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._interned: OrderedDict[frozenset[str], frozenset[str]] = OrderedDict()
-        # Set, and replaced, with the next report of an applied revision.
+        # Set, and replaced, at the next report of an applied revision.
         self.news = asyncio.Event()
 
     def record(self, watcher: ResumingWatcher, message: dict[str, Any], newest: int) -> None:
-        """Take a report. Messages that are no reports, unknown kinds, and revisions that do not
-        exist yet are ignored."""
+        """Store a report. Other messages, unknown kinds, and revisions that don't exist yet are
+        ignored."""
         kind = message.get("type")
         if kind == "applied":
             self._applied(watcher, message.get("revision"), newest)
@@ -56,7 +56,7 @@ class Reports:
         watcher.reported_at = self._clock.now()
 
     def _shared(self, keys: frozenset[str]) -> frozenset[str]:
-        """The same set for all that hold the same."""
+        """Return one shared set for equal sets."""
         if not keys:
             return NO_KEYS
         shared = self._interned.get(keys)

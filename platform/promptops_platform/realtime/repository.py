@@ -1,4 +1,4 @@
-"""SQL of the live connections that replicas tell each other of; PostgreSQL only."""
+"""SQL of the live connections that replicas share; PostgreSQL only."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ ROWS_AT_ONCE = 500
 
 
 async def clear(session: AsyncSession, replica: str) -> None:
-    """Delete all that a replica has told."""
+    """Delete all connections of a replica."""
     await session.execute(delete(LiveClientRow).where(LiveClientRow.replica_id == replica))
 
 
@@ -27,7 +27,7 @@ async def remove(session: AsyncSession, ids: Sequence[str]) -> None:
 
 
 async def save(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Write connections, new ones and changed ones."""
+    """Insert new and update changed connections."""
     statement = postgresql.insert(LiveClientRow)
     changing = ("workspace", "environments", "readable", "keys", "key_count", "revision")
     statement = statement.on_conflict_do_update(
@@ -39,14 +39,15 @@ async def save(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 
 
 async def of_replicas(session: AsyncSession, replicas: Sequence[str]) -> Sequence[Row[Any]]:
-    """The connections of these replicas, without the keys that they hold."""
+    """Return the connections of these replicas, without their keys."""
     return (await session.execute(_of(replicas))).all()
 
 
 async def holders(
     session: AsyncSession, replicas: Sequence[str], env: str, key: str, every: str
 ) -> Sequence[Row[Any]]:
-    """Those that watch an environment and hold a key, or may hold it; `every` stands for all."""
+    """Return those that watch an environment and have, or may have, a key in memory; `every` stands
+    for all keys."""
     environments = cast(LiveClientRow.environments, JSONB)
     keys = cast(LiveClientRow.keys, JSONB)
     query = _of(replicas).where(
@@ -60,8 +61,8 @@ async def holders(
 async def programs(
     session: AsyncSession, replicas: Sequence[str], keys: Sequence[str] | None
 ) -> Sequence[Row[Any]]:
-    """Those at these replicas with the keys that they hold, consoles left out; with `keys` those
-    that hold one of them, or may hold it."""
+    """Return those at these replicas with their keys, without consoles; with `keys` those that
+    have, or may have, one of them in memory."""
     query = select(LiveClientRow.__table__).where(
         LiveClientRow.replica_id.in_(replicas), LiveClientRow.client_type != CONSOLE
     )

@@ -1,4 +1,4 @@
-"""What a client that resumes has missed."""
+"""Sends a resuming client what it has missed."""
 
 import asyncio
 import time
@@ -11,9 +11,9 @@ from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.subscription import Visibility
 from promptops_platform.realtime.watchers import ResumingWatcher
 
-# A client must read each part of the changes that it missed within this time.
+# A client must read each part of the missed changes within this time.
 DRAIN_SECONDS = 10.0
-# The size of a part: so much waits in memory for a client that does not read.
+# The size of a part, which waits in memory for a client that does not read.
 BATCH = 200
 # How long a client that is ahead of this replica waits for it.
 AHEAD_SECONDS = 2.0
@@ -26,7 +26,8 @@ class Resumption:
         self._feed = feed
         self._hub = hub
         self._visibility = visibility
-        # Reads under way, for all who need the same: after a restart all clients reconnect at once.
+        # Reads in progress, shared by all that need the same: after a restart all clients reconnect
+        # simultaneously.
         self._reads: dict[tuple[int, int], asyncio.Task[list[NumberedChange] | None]] = {}
 
     def send_hello(self, watcher: ResumingWatcher, epoch: str | None) -> bool:
@@ -50,15 +51,16 @@ class Resumption:
             pass
 
     async def _exists(self, since: int) -> bool:
-        """Whether such a revision exists: another replica may be ahead of this one. A replica that
-        is late, or that can't reach the database, can't know, and believes the client."""
+        """Whether such a revision exists, because another replica may be ahead of this one. A
+        replica that is late, or that can't reach the database, can't know, and believes the
+        client."""
         asked_at = time.monotonic()
         await self._feed.poll_now(AHEAD_SECONDS)
         is_current = self._feed.seconds_behind <= time.monotonic() - asked_at
         return self._feed.applied >= since or not is_current
 
     async def _read(self, position: int, until: int) -> list[NumberedChange] | None:
-        """A batch of the feed. Clients that resume from the same revision share one read."""
+        """Return a batch of the feed. Clients that resume from the same revision share one read."""
         task = self._reads.get((position, until))
         if task is None:
             task = asyncio.create_task(self._feed.changes_after(position, until, BATCH))
@@ -67,7 +69,7 @@ class Resumption:
         return await asyncio.shield(task)
 
     async def _send_batch(self, watcher: ResumingWatcher) -> bool:
-        """Whether there may be more to tell."""
+        """Return whether there may be more to send."""
         changes = await self._read(watcher.position, self._hub.revision)
         if watcher.is_live:
             # What the client may see has changed meanwhile.

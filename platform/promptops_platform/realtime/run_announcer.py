@@ -16,13 +16,13 @@ from promptops_platform.runlog.events import MANY, RunEvent, RunEvents
 
 log = structlog.get_logger(__name__)
 
-# After a first event, later ones are gathered for so long.
+# After a first event, later ones are collected for this long.
 GATHER_SECONDS = 0.25
 
 
 class RunAnnouncer:
-    """Announces runs outside of the change feed: there are too many of them, and nobody resumes
-    after a run."""
+    """Announces runs outside of the change feed, because there are too many of them, and nobody
+    resumes after a run."""
 
     def __init__(
         self, events: RunEvents, hub: Hub, visibility: ConsoleVisibility, signals: Signals
@@ -35,11 +35,11 @@ class RunAnnouncer:
         signals.listen(self.receive)
 
     def start(self) -> None:
-        """Begin to tell."""
+        """Start announcing."""
         self._task = asyncio.create_task(self._tell_forever(), name="run-events")
 
     async def stop(self) -> None:
-        """Stop that."""
+        """Stop announcing."""
         await end_tasks(self._task)
 
     def receive(self, signal: str) -> None:

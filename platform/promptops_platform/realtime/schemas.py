@@ -1,4 +1,4 @@
-"""Live connections on the wire."""
+"""Responses about live connections."""
 
 from datetime import datetime
 

@@ -30,7 +30,7 @@ from promptops_platform.serving.query import revision_of
 
 log = structlog.get_logger(__name__)
 
-# One existing client loses messages that arrive together with the answer to its handshake.
+# One existing client loses messages that arrive together with the response to its handshake.
 QUIET_AFTER_HANDSHAKE_SECONDS = 0.1
 LONGEST_NAME = 200
 TRY_AGAIN = 1012
@@ -80,8 +80,8 @@ class WatchEndpoint:
         watcher: LegacyWatcher | ResumingWatcher
         if since is None:
             watcher = LegacyWatcher(client, subscription, connection)
-            # Watching starts before the answer to the handshake, so that no event falls between the
-            # two.
+            # Watching starts before the response to the handshake, so that no event falls between
+            # the two.
             self._hub.add(watcher)
             talk = self._watch(websocket, watcher)
         else:
@@ -157,13 +157,14 @@ def _since(query: QueryParams) -> int | None:
 
 
 def _name(name: str | None) -> str:
-    """The name without characters that no database takes; interned, because many clients send the
-    same few names."""
+    """Return the name without characters that no database accepts; interned, because many clients
+    send the same few names."""
     return intern(UNPRINTABLE.sub("", (name or "")[:LONGEST_NAME]))
 
 
 async def _next(websocket: WebSocket) -> str | None:
-    """The client's next message as text, empty for a binary one; None once the client has left."""
+    """Return the client's next message as text, empty for a binary one; None once the client has
+    left."""
     message = await websocket.receive()
     if message["type"] == "websocket.disconnect":
         return None
@@ -171,7 +172,7 @@ async def _next(websocket: WebSocket) -> str | None:
 
 
 def _decoded(text: str) -> dict[str, Any]:
-    """The message in the text; an empty one where the text is no JSON object."""
+    """Return the message in the text; an empty one if the text is not a JSON object."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a watcher sees of the changes."""
+"""Which changes a watcher sees."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,11 +10,11 @@ from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.field_types import composed
 from promptops_platform.serving.snapshot import Entry, Snapshot
 
-# Types of changes after which a fetch still succeeds, perhaps with another answer.
+# Types of changes after which a fetch still succeeds, perhaps with a different result.
 SERVING = frozenset({ChangeType.PROMPT_UPDATED, ChangeType.PROMPT_PUBLISHED})
 
 # The workspace that the client named, or all that the caller fetches from without naming one. For a
-# console: all that its reader may read, with the reader's role in each.
+# console: all that its user may read, with the user's role in each.
 Scope = (
     tuple[Literal["one"], str | None]
     | tuple[Literal["implicit"], frozenset[str]]
@@ -26,8 +26,7 @@ Scope = (
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """Watchers with equal subscriptions receive the same events. `workspace` is an id or slug.
-    Without a `namespace` the subscription covers all environments that the API key is not kept
-    from."""
+    Without a `namespace` the subscription covers all environments that the API key may access."""
 
     actor: Actor
     workspace: str | None
@@ -36,7 +35,7 @@ class Subscription:
 
     @property
     def watched_workspace(self) -> str | None:
-        """The watched workspace; None where the workspace is looked up for each key."""
+        """The watched workspace; None if the workspace is looked up for each key."""
         return self.actor.workspace_id or self.workspace
 
     @property
@@ -55,14 +54,14 @@ class Subscription:
 
 
 class Visibility:
-    """Decides what a subscription covers, by what is served and allowed now."""
+    """Decides what a subscription covers, by what is currently served and allowed."""
 
     def __init__(self, snapshot: Snapshot, grants: Grants) -> None:
         self._snapshot = snapshot
         self._grants = grants
 
     def scope(self, subscription: Subscription) -> Scope:
-        """The workspaces that exist for the subscription; None where it may no longer watch the
+        """Return the workspaces that the subscription can see; None if it may no longer watch the
         namespace."""
         if subscription.namespace and not subscription.actor.may_enter(subscription.namespace):
             return None
@@ -73,22 +72,22 @@ class Visibility:
         return ("implicit", self._grants.implicit(subscription.actor))
 
     def workspaces(self, subscription: Subscription) -> frozenset[str]:
-        """The workspaces whose prompts it fetches."""
+        """Return the workspaces whose prompts it fetches."""
         if not subscription.watched_workspace:
             return self._grants.implicit(subscription.actor)
         workspace_id = self._grants.find(subscription.actor, subscription.watched_workspace)
         return frozenset(() if workspace_id is None else (workspace_id,))
 
     def concerns(self, subscription: Subscription, change: Change) -> bool:
-        """Whether the change is about a prompt that a fetch would return now: not about one that
-        was deleted meanwhile, or that a prompt of another workspace hides."""
+        """Whether the change is about a prompt that a fetch would currently return: not about one
+        that was deleted meanwhile, or that a prompt of another workspace hides."""
         served = self._served(subscription, change)
         return served is not None and served.prompt_id == change.resource_id
 
     def fetchable(self, subscription: Subscription, change: Change) -> Change | None:
-        """The change as an existing client receives it. Such a client ends its watch when its fetch
-        fails, so it receives a deletion only where that uncovers a prompt of the same key in
-        another workspace."""
+        """Return the change in the form for an existing client. Such a client ends its watch when
+        its fetch fails, so it receives a deletion only if that uncovers a prompt with the same key
+        in another workspace."""
         if not subscription.wants(change.env):
             return None
         if change.type in SERVING:
@@ -98,7 +97,7 @@ class Visibility:
         return None
 
     def shown(self, subscription: Subscription, change: Change) -> Change | None:
-        """The change as a resuming client receives it, deletions included."""
+        """Return the change in the form for a resuming client, including deletions."""
         deleted = change.type == ChangeType.PROMPT_DELETED
         if not (deleted or change.type in SERVING) or not subscription.wants(change.env):
             return None

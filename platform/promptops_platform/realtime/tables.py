@@ -1,4 +1,5 @@
-"""The table in which replicas tell each other who watches; nothing in it outlives them."""
+"""The table in which replicas share their watching clients; its rows don't outlive their
+replicas."""
 
 from datetime import datetime
 
@@ -12,8 +13,8 @@ from promptops_platform.db.types import UtcDateTime
 class LiveClientRow(Table):
     """A connection that watches, at one of the replicas.
 
-    `workspace` is the id or slug that it named. Null in `environments` and `readable` is all of
-    them, in `keys` that it does not say.
+    `workspace` is the id or slug that it named. Null means all in `environments` and `readable`,
+    and unreported in `keys`.
     """
 
     __tablename__ = "live_clients"

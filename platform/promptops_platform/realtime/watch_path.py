@@ -1,4 +1,4 @@
-"""The one path of WebSockets: what asks for it wrongly is told how to ask."""
+"""The only path of WebSockets; wrong requests get a message that says how to connect."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -10,7 +10,8 @@ PATH = "/ws"
 
 
 class WatchPath:
-    """Answers plain requests for `/ws` with 426, and WebSockets on any other path with 404."""
+    """Responds to plain requests for `/ws` with 426, and to WebSockets on any other path with
+    404."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -10,16 +10,16 @@ from promptops_platform.realtime import messages
 from promptops_platform.realtime.connection import WatchConnection
 from promptops_platform.realtime.subscription import Subscription
 
-# With so many waiting events an existing client counts as slow, and gets only the newest event of
+# With this many waiting events an existing client counts as slow, and gets only the newest event of
 # each key.
 SLOW_AFTER = 256
-# A resuming client is cut off when it leaves so much unread, because it can resume later.
+# A resuming client is cut off when this much is unread, because it can resume later.
 MOST_UNREAD = 256 * 1024
 TOO_SLOW = 4408
 NO_KEYS: frozenset[str] = frozenset()
 
 
-# Consoles hold no prompts: a publish neither waits for them nor counts them.
+# Consoles have no prompts in memory: a publish neither waits for them nor counts them.
 CONSOLE = "console"
 
 
@@ -60,12 +60,12 @@ class Backlog:
         return bool(self._waiting or self._newest)
 
     def take(self) -> Change:
-        """The next event; there must be one."""
+        """Return the next event; there must be one."""
         return self._waiting.popleft() if self._waiting else self._newest.popitem(last=False)[1]
 
 
 class LegacyWatcher:
-    """The connection of an existing client, which knows no revisions."""
+    """The connection of an existing client, which does not use revisions."""
 
     __slots__ = ("_backlog", "_is_open", "client", "connection", "subscription")
 
@@ -79,7 +79,7 @@ class LegacyWatcher:
         self._backlog: Backlog | None = None
 
     def open(self) -> None:
-        """The quiet time after the handshake is over."""
+        """End the quiet time after the handshake."""
         self._is_open = True
 
     def send(self, change: Change, frame: bytes) -> None:
@@ -92,7 +92,7 @@ class LegacyWatcher:
         self._backlog.put(change)
 
     def flush(self, still: Callable[[Change], bool]) -> None:
-        """Send what waits, as far as it is `still` true and the client reads."""
+        """Send waiting events that are `still` true, as long as the client reads."""
         encoded = messages.console_event if self.subscription.is_console else messages.event
         while self._is_open and self._backlog and not self.connection.is_paused:
             change = self._backlog.take()

@@ -1,4 +1,4 @@
-"""What the sample consists of: small, and runnable without a key of any model provider."""
+"""The contents of the sample: small, and runnable without an API key of a model provider."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ WORKFLOW = "sample-triage"
 PROVIDER = "mock"
 QUESTION = "{{question}}"
 
-# How the prompt came to be: the system message and the note of each version.
+# The history of the prompt: the system message and the note of each version.
 VERSIONS = (
     ("You answer customers of {{shop}}.", "First version"),
     (
@@ -26,17 +26,17 @@ VERSIONS = (
         "Answer in the customer's language; never ask for a password",
     ),
 )
-# The version that the last environment serves: the newest one waits for its promotion.
+# The version that the last environment serves: the newest one is not yet promoted.
 PROMOTED = 2
 
 
 def messages(system: str) -> list[dict[str, Any]]:
-    """The prompt's messages with this system message."""
+    """Return the prompt's messages with this system message."""
     return [{"role": "system", "content": system}, {"role": "user", "content": QUESTION}]
 
 
 def agent(env: str) -> dict[str, Any]:
-    """An agent that uses the prompt of an environment."""
+    """Return an agent that uses the prompt of an environment."""
     return {
         "name": "Support",
         "description": "Answers with the sample prompt. Provider mock: it needs no key.",
@@ -46,7 +46,7 @@ def agent(env: str) -> dict[str, Any]:
 
 
 def workflow() -> dict[str, Any]:
-    """A workflow of three steps."""
+    """Return a workflow of three steps."""
     return {
         "name": "Triage",
         "description": "Asks a model for a summary. Provider mock: it needs no key.",
@@ -63,14 +63,14 @@ def workflow() -> dict[str, Any]:
 
 
 def is_unchanged_agent(row: AgentRow) -> bool:
-    """Whether an agent is as the sample created it. The environment of its prompt doesn't count:
-    the workspace's environments may have another order since."""
+    """Whether an agent is unchanged since the sample created it. The environment of its prompt
+    doesn't count, because the order of the workspace's environments may have changed."""
     env = (row.prompt_ref or {}).get("env", "")
     return row.version == 1 and _has(row, agent(env))
 
 
 def is_unchanged_workflow(row: WorkflowRow) -> bool:
-    """Whether a workflow is as the sample created it."""
+    """Whether a workflow is unchanged since the sample created it."""
     return row.version == 1 and _has(row, workflow())
 
 
@@ -79,5 +79,5 @@ def _has(row: AgentRow | WorkflowRow, fields: dict[str, Any]) -> bool:
 
 
 def without_tag(tags: str) -> str:
-    """A prompt's tags without the sample's: from then on it is somebody's own."""
+    """Return a prompt's tags without the sample's, which makes the prompt somebody's own."""
     return ",".join(tag for tag in tags.split(",") if tag.strip().casefold() != TAG)

@@ -1,4 +1,4 @@
-"""The sample on the wire."""
+"""Requests and responses of the sample."""
 
 from typing import Literal
 

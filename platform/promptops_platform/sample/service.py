@@ -1,4 +1,4 @@
-"""A sample for those who start: made, and removed again, in one transaction each."""
+"""A sample for new users, created and removed in one transaction each."""
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.keys import KeyService
@@ -22,7 +22,7 @@ FALLBACK_ENVIRONMENTS = ("dev", "prod")
 
 
 class SampleService:
-    """Composes what the rooms below offer, so every part is audited and announced as usual."""
+    """Uses the services of the rooms below, so every part is audited and announced as usual."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class SampleService:
     async def is_installed(
         self, transaction: Transaction, workspace: str | None, *, actor: Actor
     ) -> tuple[bool, str]:
-        """Whether the workspace has the sample, and the workspace's id; raises NotFound."""
+        """Return whether the workspace has the sample, and the workspace's id; raises NotFound."""
         workspace_row = await self._workspaces.find(transaction, workspace, actor=actor)
         return bool(
             await self._sample_prompts(transaction, workspace_row.id, actor)
@@ -57,12 +57,12 @@ class SampleService:
     async def create(
         self, transaction: Transaction, workspace: str | None, *, actor: Actor
     ) -> Sample:
-        """Make the sample; raises NotFound, Forbidden, and Conflict where something has one of its
-        keys already."""
+        """Create the sample; raises NotFound, Forbidden, and Conflict if one of its keys is
+        taken."""
         workspace_row = await self._workspaces.find_for(
             transaction, workspace, Permission.KEYS_WRITE, actor=actor
         )
-        # Nothing of anybody else is served differently by it.
+        # Without approvals, because it changes nothing that others are served.
         self._gate.open(transaction, GatePass())
         rows = await self._environments.every(transaction, workspace_row.id, actor=actor)
         names = [row.name for row in rows] or list(FALLBACK_ENVIRONMENTS)
@@ -104,7 +104,7 @@ class SampleService:
     async def remove(
         self, transaction: Transaction, workspace: str | None, *, actor: Actor
     ) -> list[KeptPart]:
-        """Delete the sample with its API key, but keep what somebody edited and the prompts that
+        """Delete the sample with its API key, except what somebody has edited and the prompts that
         it uses; returns what is kept. Raises Forbidden, and NotFound without a sample."""
         workspace_row = await self._workspaces.find_for(
             transaction, workspace, Permission.KEYS_WRITE, actor=actor
@@ -112,7 +112,7 @@ class SampleService:
         prompts = await self._sample_prompts(transaction, workspace_row.id, actor)
         if not prompts:
             raise NotFound(
-                f"workspace {workspace_row.slug!r} has no sample; POST /api/sample makes one"
+                f"workspace {workspace_row.slug!r} has no sample; POST /api/sample creates one"
             )
         self._gate.open(transaction, GatePass())
         kept = await self._remove_agent(transaction, workspace_row.id, actor)
@@ -157,7 +157,7 @@ class SampleService:
     async def _remove_prompt(
         self, transaction: Transaction, row: PromptRow, actor: Actor
     ) -> list[KeptPart]:
-        """Delete a prompt; one that an agent or a workflow still uses loses the tag instead."""
+        """Delete a prompt; if an agent or a workflow still uses it, only remove the tag."""
         place = (row.workspace_id, row.key, row.env)
         users = [
             *await self._agents.using(transaction, *place),
@@ -175,7 +175,7 @@ class SampleService:
     ) -> None:
         """Publish its versions in the first environment, and promote one to the last."""
         if await self._sample_prompts(transaction, workspace_id, actor):
-            raise Conflict("the workspace has the sample already; DELETE /api/sample removes it")
+            raise Conflict("the workspace already has the sample; DELETE /api/sample removes it")
         fields = {
             "name": "Support reply",
             "env": first,
@@ -203,7 +203,8 @@ class SampleService:
     async def _sample_prompts(
         self, transaction: Transaction, workspace_id: str, actor: Actor
     ) -> list[PromptRow]:
-        """Those that still have the sample's tag: without it, a prompt is somebody's own."""
+        """Return the prompts that still have the sample's tag; a prompt without it is somebody's
+        own."""
         sample_filter = PromptFilter(workspace_id, text=contents.PROMPT, tag=contents.TAG)
         matches = await self._prompts.search(
             transaction, sample_filter, actor=actor, limit=None, offset=0

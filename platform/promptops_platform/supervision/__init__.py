@@ -1,4 +1,4 @@
-"""Keeps child processes running, and takes them along when the platform stops."""
+"""Keeps child processes running, and stops them when the platform stops."""
 
 from promptops_platform.supervision.backoff import Backoff
 from promptops_platform.supervision.child import ChildSpec, ChildState, Phase

@@ -1,4 +1,4 @@
-"""One supervised process: spawn, watch, start again, stop."""
+"""One supervised process: spawn, watch, restart, stop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from promptops_flows.processes.waiting import happens_within
 from promptops_platform.supervision.backoff import Backoff
 from promptops_platform.supervision.logs import open_log
 
-# A child reads the end of this pipe on its stdin when the parent is gone, however it went.
+# A child reads the end of this pipe on its stdin when the parent has ended, for whatever reason.
 _PARENT_PIPE = {"PROMPTOPS_PARENT_PIPE": "1"}
 
 _log = structlog.get_logger(__name__)
@@ -29,8 +29,8 @@ _NICENESS = 10
 
 
 class ChildSpec(Protocol):
-    """What to run. `env` is set over what it inherits; `log_name` has no suffix;
-    `fds` are open files of this process that the child inherits under the same numbers."""
+    """What to run. `env` is added to the inherited environment; `log_name` has no suffix; `fds` are
+    open files of this process that the child inherits with the same numbers."""
 
     @property
     def name(self) -> str: ...
@@ -53,11 +53,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class ChildState:
-    """A snapshot. `running` says that the process lives, not that it is ready to serve.
+    """A snapshot. `running` means that the process exists, not that it is ready to serve.
 
-    `pid` is set while it lives. `last_exit` is the last exit code, -N for signal N, and None
-    before the first end or when the last start itself failed. `failures` counts short lives in a
-    row; `born` is when the last start began, by the monotonic clock.
+    `pid` is set while it is running. `last_exit` is the last exit code, -N for signal N, and None
+    before the first end or if the last start itself failed. `failures` counts consecutive early
+    ends; `born` is when the last start began, by the monotonic clock.
     """
 
     name: str
@@ -70,10 +70,10 @@ class ChildState:
 
 
 def _yield_to_us(pid: int) -> None:
-    """Give the child less CPU than this process, which answers requests, where both want it.
+    """Give the child less CPU than this process, which serves requests, if both need it.
 
-    Linux may schedule each session as one group, and then knows no niceness across them but the
-    group's own (sched(7), "The autogroup feature").
+    Linux may schedule each session as one group, and then ignores niceness between sessions except
+    for the group's own (sched(7), "The autogroup feature").
     """
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
@@ -82,7 +82,7 @@ def _yield_to_us(pid: int) -> None:
 
 
 class Child:
-    """Runs `spec` until `stop`, again and again."""
+    """Runs `spec` until `stop`, with restarts."""
 
     def __init__(
         self, spec: ChildSpec, *, log_path: Path, log_limit: int, backoff: Backoff, grace: float
@@ -116,7 +116,8 @@ class Child:
         self._keeper = asyncio.create_task(self._keep(), name=f"supervise-{self.spec.name}")
 
     async def stop(self) -> None:
-        """SIGTERM, SIGKILL to the whole process group after the grace. Harmless when repeated."""
+        """Send SIGTERM, and SIGKILL to the whole process group after the grace period.
+        Idempotent."""
         self._stopping.set()
         if self._keeper is None:
             return
@@ -126,12 +127,12 @@ class Child:
             if not self._keeper.done():
                 _log.warning("child_killed", child=self.spec.name, after_seconds=self._grace)
         finally:
-            # Also on a cancelled stop: better killed than left over.
+            # Also if the stop is cancelled: the process must not be left over.
             self._kill_group()
         await self._keeper
 
     async def kill(self) -> None:
-        """SIGKILL to the whole process group, at once."""
+        """Send SIGKILL to the whole process group immediately."""
         self._stopping.set()
         self._kill_group()
         if self._keeper is not None:
@@ -162,7 +163,7 @@ class Child:
         _yield_to_us(process.pid)
         _log.info("child_started", child=self.spec.name, pid=process.pid)
         if self._stopping.is_set():
-            # The stop came while the process was being made and found nothing to signal.
+            # The stop came while the process was being created, and found nothing to signal.
             self._signal(signal.SIGTERM)
         code = await process.wait()
         self._kill_group()
@@ -179,7 +180,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 pass_fds=self.spec.fds,
-                # Ctrl-C in the terminal goes to the foreground group: the parent only.
+                # Ctrl-C in the terminal reaches the foreground group: only the parent.
                 start_new_session=True,
             )
         finally:
@@ -203,8 +204,9 @@ class Child:
                 self._process.send_signal(number)
 
     def _kill_group(self) -> None:
-        """End what the child itself started: a survivor may hold its port or its files."""
+        """End the processes that the child itself has started: a survivor may keep its port or its
+        files."""
         if self._process is not None:
-            # macOS says "not permitted" about a group of which only a zombie is left.
+            # macOS says "not permitted" about a group that contains only a zombie.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

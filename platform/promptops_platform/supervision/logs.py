@@ -1,4 +1,4 @@
-"""The log files of child processes: appended to, moved aside by size when a child starts."""
+"""The log files of child processes: appended to, and rotated by size when a child starts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ _KEPT = 3
 
 
 def open_log(path: Path, *, limit: int) -> int:
-    """A file descriptor that appends to `path`; a file over `limit` bytes becomes `path.1` first.
+    """Return a file descriptor that appends to `path`; a file over `limit` bytes is first renamed
+    to `path.1`.
 
-    At most three older ones are kept. Rotation happens here only, because the child holds the
-    descriptor for as long as it lives.
+    At most three older ones are kept. Rotation happens only here, because the child keeps the
+    descriptor until its end.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > limit:

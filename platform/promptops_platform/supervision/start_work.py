@@ -1,4 +1,4 @@
-"""How far the start of the children is: measured by the CPU time that they have used for it."""
+"""The progress of the children's start, measured by the CPU time that they have used for it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from promptops_platform.supervision.supervisor import Supervisor
 
 
 class StartWork(Protocol):
-    """Somebody whose start others wait for."""
+    """A start that others wait for."""
 
     def seconds(self) -> float:
-        """Grows while the start makes progress."""
+        """Return a number that grows while the start makes progress."""
 
     def finished(self) -> None:
-        """What was started serves now."""
+        """Whether everything that was started is serving now."""
 
 
 class NoStartWork:
-    """Where nothing is started by us."""
+    """Used if this process starts nothing."""
 
     def seconds(self) -> float:
         return 0.0
@@ -35,13 +35,13 @@ NO_START_WORK = NoStartWork()
 
 
 class ChildrenStartWork:
-    """The work of a supervisor's children that have not served yet. A child that dies again and
-    again makes no progress."""
+    """The work of a supervisor's children that have not served yet. A child that dies repeatedly
+    makes no progress."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._used: dict[int, float] = {}
-        # Processes that serve, or did.
+        # Processes that are serving, or have served.
         self._served: set[int] = set()
 
     def seconds(self) -> float:
@@ -55,11 +55,12 @@ class ChildrenStartWork:
 
 
 def _used_by(child: ChildState) -> float:
-    """CPU seconds of the process; where the system doesn't tell them, the seconds that it lives."""
+    """Return the CPU seconds of the process; if the system doesn't report them, the seconds since
+    its start."""
     try:
         status = Path(f"/proc/{child.pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return time.monotonic() - child.born
-    # The name before it, in parentheses, may hold anything.
+    # The preceding name, in parentheses, may contain anything.
     fields = status.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

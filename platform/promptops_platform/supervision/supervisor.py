@@ -1,4 +1,4 @@
-"""The set of child processes of one platform."""
+"""The child processes of one platform."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOG_LIMIT = 10 * 1024 * 1024
 
 
 class Supervisor:
-    """Starts children, starts them again when they die, stops them last in, first out.
+    """Starts children, restarts them when they die, and stops them in reverse order.
 
     Their output is appended to `logs/<log_name>.log`. Belongs to one event loop.
     """
@@ -25,9 +25,11 @@ class Supervisor:
         self._children: list[Child] = []
 
     def start(self, spec: ChildSpec, *, grace: float = 10.0) -> None:
-        """Keep `spec` running from now on; `grace` seconds lie between SIGTERM and SIGKILL.
+        """Keep `spec` running from now on; `grace` is the number of seconds between SIGTERM and
+        SIGKILL.
 
-        Returns at once. Trouble to start it is logged, shows in `states` and is tried again.
+        Returns immediately. If starting fails, that is logged, visible in `states`, and tried
+        again.
         """
         child = Child(
             spec,
@@ -40,14 +42,14 @@ class Supervisor:
         child.start()
 
     def states(self) -> tuple[ChildState, ...]:
-        """In the order of their start."""
+        """Return the states in the order in which the children were started."""
         return tuple(child.state() for child in self._children)
 
     async def stop(self, *, now: bool = False) -> None:
         """Stop all, one after the other, so that the last started can still use the earlier ones.
 
-        Takes at most the sum of the graces; with `now` it kills instead of waiting. Harmless when
-        repeated.
+        Takes at most the sum of the grace periods; with `now` it kills instead of waiting.
+        Idempotent.
         """
         for child in reversed(self._children):
             await (child.kill() if now else child.stop())

@@ -1,1 +1,1 @@
-"""What this installation is made of and how it is, for its administrators."""
+"""The parts of this installation and their state, for its administrators."""

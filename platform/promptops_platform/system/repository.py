@@ -12,11 +12,11 @@ SIZE = {
 
 
 async def schema(session: AsyncSession) -> str | None:
-    """The revision of the schema."""
+    """Return the revision of the schema."""
     version: str | None = await session.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
     return version
 
 
 async def size(session: AsyncSession) -> int:
-    """Bytes on disk, without what a write-ahead log holds."""
+    """Return the size on disk in bytes, without the write-ahead log."""
     return int(await session.scalar(text(SIZE[session.get_bind().dialect.name])) or 0)

@@ -1,4 +1,4 @@
-"""The state of the installation on the wire."""
+"""Responses about the state of the installation."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -55,7 +55,7 @@ EXAMPLE_PREFECT: dict[str, Any] = {
 
 
 class DatabaseState(BaseModel):
-    """The registry; what only it can tell is null while it does not answer."""
+    """The registry; values that only the database knows are null while it does not respond."""
 
     model_config = example(**EXAMPLE_DATABASE)
 
@@ -67,14 +67,14 @@ class DatabaseState(BaseModel):
 
 
 class FeedState(BaseModel):
-    """The change feed as this replica follows it: what it has applied, and the newest it knows."""
+    """The change feed at this replica: what it has applied, and the newest known revision."""
 
     model_config = example(**EXAMPLE_FEED)
 
     revision: int
     seen: int
     epoch: str
-    seconds_behind: float | None = Field(description="Null before it was up to date once.")
+    seconds_behind: float | None = Field(description="Null until it has been up to date.")
 
 
 class ReplicaState(BaseModel):
@@ -90,8 +90,8 @@ class ReplicaState(BaseModel):
 
 
 class RunState(BaseModel):
-    """Runs of this replica that have not ended, including those that wait for the engine, and
-    how many the engine executes at once."""
+    """Runs of this replica that have not ended, including those that wait for the engine, and the
+    maximum number that the engine executes at once."""
 
     model_config = example(**EXAMPLE_RUNS)
 
@@ -100,16 +100,16 @@ class RunState(BaseModel):
 
 
 class DeploymentsState(BaseModel):
-    """Schedules and triggers in Prefect, which are compared with the platform's whenever Prefect is
-    back. `created`, `corrected` and `removed` name those that differed at `corrected_at`, at most
-    20 each."""
+    """Schedules and triggers in Prefect, which are compared with the platform's whenever Prefect
+    becomes available. `created`, `corrected` and `removed` name those that differed at
+    `corrected_at`, at most 20 each."""
 
     model_config = example(**EXAMPLE_DEPLOYMENTS)
 
     waiting: int = Field(description="Changes that Prefect does not have yet.")
-    compared_at: datetime | None = Field(description="Null before the first time.")
-    refused: int = Field(description="Deployments that Prefect does not take.")
-    corrected_at: datetime | None = Field(description="When something differed last.")
+    compared_at: datetime | None = Field(description="Null before the first comparison.")
+    refused: int = Field(description="Deployments that Prefect refuses.")
+    corrected_at: datetime | None = Field(description="When something last differed.")
     created: list[str]
     corrected: list[str]
     removed: list[str]
@@ -153,7 +153,7 @@ class System(BaseModel):
 
     version: str
     python: str
-    prefect_version: str = Field(description="Of the client; a server should be of the same.")
+    prefect_version: str = Field(description="The client's version; the server's should be equal.")
     started_at: datetime
     parts: Parts
     database: DatabaseState
@@ -163,7 +163,7 @@ class System(BaseModel):
     prefect: PrefectState
     watchers: int = Field(description="Connections to this replica that watch for changes.")
     settings: dict[str, str] = Field(
-        description="By environment variable; of secrets only whether they are set."
+        description="By environment variable; for secrets, only whether they are set."
     )
 
 
@@ -179,7 +179,7 @@ class SystemFinding(BaseModel):
 
 
 class Examination(BaseModel):
-    """What `promptops doctor` finds, run where the platform runs."""
+    """The findings of `promptops doctor`, run on the platform's machine."""
 
     model_config = example(examined_at="2026-03-14T09:26:53.589793Z", findings=[EXAMPLE_FINDING])
 

@@ -1,4 +1,4 @@
-"""Reads how the installation is: nothing here changes anything."""
+"""Reads the state of the installation; nothing here changes anything."""
 
 import asyncio
 import math
@@ -31,12 +31,12 @@ from promptops_platform.system.schemas import (
     SystemFinding,
 )
 
-# A look opens connections to everything around: who asks meanwhile gets what was found.
+# An examination opens connections to everything around, so concurrent callers get the same result.
 GOOD_FOR_SECONDS = 5.0
 
 
 class SystemService:
-    """The state of this replica, of what it stands on, and of the others."""
+    """The state of this replica, of what it depends on, and of the other replicas."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class SystemService:
         self._examined = -math.inf
 
     async def read(self) -> System:
-        """How things are now; answers without the database as well."""
+        """Return the current state; works without the database, too."""
         settings = self._settings
         return System(
             version=version("promptops"),
@@ -92,11 +92,11 @@ class SystemService:
         )
 
     async def examine(self) -> Examination:
-        """What `promptops doctor` finds, at most so many seconds ago."""
+        """Return the findings of `promptops doctor`, at most this many seconds old."""
         async with self._examining:
             if self._examination is None or time.monotonic() - self._examined > GOOD_FOR_SECONDS:
-                # A look at the packages alone keeps a processor busy for longer than a request
-                # may keep the others waiting.
+                # Checking the packages alone keeps a processor busy for longer than a request may
+                # block others.
                 findings = await asyncio.to_thread(asyncio.run, examine(self._settings))
                 self._examination = Examination(
                     examined_at=self._clock.now(),
@@ -123,7 +123,7 @@ class SystemService:
                 answer_ms = round((time.perf_counter() - begun) * 1000, 2)
                 size = await repository.size(transaction.session)
         except DatabaseUnavailable:
-            pass  # Of which `parts` tell.
+            pass  # `parts` report this error.
         return DatabaseState(
             kind="sqlite" if engines.is_sqlite else "postgresql",
             location=str(engines.location),
@@ -138,7 +138,7 @@ class SystemService:
             async with self._database.read() as transaction:
                 row = await self._deployments.comparisons.last(transaction)
         except DatabaseUnavailable:
-            pass  # Of which `parts` tell.
+            pass  # `parts` report this error.
         return DeploymentsState(
             waiting=self._deployments.waiting,
             compared_at=row and row.compared_at,

@@ -1,4 +1,4 @@
-"""Hands runs out to workers, and takes them back."""
+"""Assigns runs to workers, and takes them back."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class RunClaims:
-    """Opens transactions of its own."""
+    """Opens its own transactions."""
 
     def __init__(
         self,
@@ -50,39 +50,40 @@ class RunClaims:
     async def claim(
         self, worker_id: str, flow_run_id: str, *, is_retry: bool, actor: Actor
     ) -> tuple[int, RunRequest]:
-        """Make the run of that flow run the worker's; returns its attempt and all that it needs.
+        """Assign the run of that flow run to the worker; returns its attempt and everything that it
+        needs.
 
-        Raises NotFound where no run waits under that id now, and Conflict where the run can't be
-        that worker's. With `is_retry` somebody has pressed Retry in Prefect: where the run has
-        ended, its retry waits from now on; a Conflict with `not_retried` says why it can't be
-        retried.
+        Raises NotFound if no run with that id waits now, and Conflict if the worker can't have the
+        run. With `is_retry`, somebody has pressed Retry in Prefect: if the run has ended, its retry
+        waits from now on; a Conflict with `not_retried` says why it can't be retried.
         """
         run_id = await self._take(worker_id, flow_run_id, actor)
         if run_id is None:
             if is_retry:
                 await self._retry(worker_id, flow_run_id, actor)
-            raise NotFound(f"no run waits as flow run {flow_run_id!r}")
+            raise NotFound(f"no run is waiting as flow run {flow_run_id!r}")
         try:
             attempt = await self._reader.next(run_id, instance=worker_id)
         except CantGoOn as error:
             await self._give_up(run_id, worker_id, error.end)
-            raise Conflict(f"run {run_id!r} can't go on: {error.end.error}") from error
+            raise Conflict(f"run {run_id!r} can't continue: {error.end.error}") from error
         except RunTakenOver as error:
-            raise Conflict(f"run {run_id!r} has ended, or is another worker's now") from error
+            raise Conflict(f"run {run_id!r} has ended or now belongs to another worker") from error
         await self._keep_places(run_id, attempt)
         log.info("run_claimed", run=run_id, worker=worker_id, attempt=attempt.number)
         request = replace(attempt.request, flow_run_id=flow_run_id)
         return attempt.number, replace(request, page_url=self._engine_start.page_url(request))
 
     async def hand_back(self, worker_id: str, run_id: str, attempt: int, *, actor: Actor) -> None:
-        """Have another worker go on with a run; raises Conflict where it is not that worker's."""
+        """Make another worker continue a run; raises Conflict if it doesn't belong to that
+        worker."""
         try:
             async with self._database.write() as transaction:
                 await self._workers.find(transaction, worker_id, actor=actor)
                 await self._pooled.require_attempt(transaction, run_id, worker_id, attempt)
                 await self._pooled.release(transaction, run_id, worker_id, counted=False)
         except RunTakenOver as error:
-            raise Conflict(f"run {run_id!r} has ended, or is another worker's now") from error
+            raise Conflict(f"run {run_id!r} has ended or now belongs to another worker") from error
         self._pooled.wake()
 
     async def _take(self, worker_id: str, flow_run_id: str, actor: Actor) -> str | None:
@@ -92,15 +93,16 @@ class RunClaims:
             if row is None:
                 return None
             if row.pool != worker.pool:
-                raise Conflict(f"run {row.id!r} is of the pool {row.pool!r}, not {worker.pool!r}")
+                raise Conflict(f"run {row.id!r} belongs to pool {row.pool!r}, not {worker.pool!r}")
             if row.state != QUEUED or row.instance != UNCLAIMED or row.cancel_requested_by:
-                raise Conflict(f"run {row.id!r} has ended, waits, or is another worker's")
+                raise Conflict(f"run {row.id!r} has ended, waits, or belongs to another worker")
             await self._pooled.claim(transaction, row, worker_id)
             await self._stored.hand_over(transaction, row.id)
             return row.id
 
     async def _give_up(self, run_id: str, worker_id: str, end: RunFinished) -> None:
-        """As nobody's: Prefect is told of such an end, and would else offer the run on and on."""
+        """Without an owner, so that Prefect is notified of the end; otherwise it would offer the
+        run again and again."""
         async with self._database.write() as transaction:
             await self._pooled.put_back(transaction, run_id, worker_id)
         await self._attempts.end(run_id, end, instance=UNCLAIMED)
@@ -112,7 +114,7 @@ class RunClaims:
             ended = await self._stored.find_by_flow_run(transaction, flow_run_id)
             row = await transaction.session.get(RunRow, ended[0]) if ended else None
             if row is not None and row.pool != worker.pool:
-                raise Conflict(f"run {row.id!r} is of the pool {row.pool!r}, not {worker.pool!r}")
+                raise Conflict(f"run {row.id!r} belongs to pool {row.pool!r}, not {worker.pool!r}")
         reason = await self._prefect_retries.retry(flow_run_id)
         if reason is not None:
             raise Conflict(reason, fields={"not_retried": True})

@@ -1,4 +1,4 @@
-"""The workers of work pools, connected."""
+"""Builds the workers room."""
 
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
@@ -13,7 +13,7 @@ from promptops_platform.workers.service import WorkerService
 
 
 class Workers:
-    """`lost` is started once the database is ready."""
+    """`lost` is started when the database is ready."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Workers:
 def prefect_of(
     settings: Settings, api_url: str | None = None, auth: str | None = None
 ) -> PrefectAccess | None:
-    """How workers reach Prefect: as the settings say, or the embedded one of this address."""
+    """Return how workers reach Prefect: by the settings, or the embedded one at this address."""
     own = settings.prefect_api_auth_string
     url = settings.worker_prefect_url or settings.prefect_api_url or api_url
     if url is None:

@@ -1,4 +1,4 @@
-"""Routes of workers: those that they call themselves, and the list of them."""
+"""Routes for workers, and the list of workers."""
 
 from typing import Annotated
 

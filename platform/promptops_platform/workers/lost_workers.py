@@ -1,4 +1,4 @@
-"""Gives the runs of workers that are gone to others."""
+"""Gives the runs of lost workers to others."""
 
 import asyncio
 import time
@@ -24,8 +24,8 @@ FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
 class LostWorkers:
-    """Looks every second. While this platform or its database was away, no worker could be seen, so
-    that none counts as lost right after that."""
+    """Checks every second. While this platform or its database was unavailable, no worker could
+    report, so none counts as lost directly afterwards."""
 
     def __init__(
         self,
@@ -45,18 +45,18 @@ class LostWorkers:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start checking."""
         self._away_until = time.monotonic()
         self._task = asyncio.create_task(self._look_forever(), name="lost-workers")
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._task is not None:
             await end_tasks(self._task)
             self._task = None
 
     async def release_lost(self) -> int:
-        """Have the runs of lost workers wait for others; returns how many."""
+        """Make the runs of lost workers wait for others; returns how many."""
         now = self._clock.now()
         async with self._database.read() as transaction:
             lost = await repository.lost(transaction.session, now - self._workers.lost_after)

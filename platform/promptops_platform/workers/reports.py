@@ -1,4 +1,5 @@
-"""Records what workers report of their runs, as following the engine records it."""
+"""Records the events that workers report of their runs, in the same form as events of the
+engine."""
 
 from dataclasses import dataclass, replace
 
@@ -26,7 +27,7 @@ from promptops_platform.workers.service import WorkerService
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What is new of a report, after the event number `sequence`."""
+    """The new part of a report, after the event number `sequence`."""
 
     sequence: int
     outcome: RunOutcome
@@ -45,7 +46,7 @@ class _Batch:
 
 
 class _Collector(RunFollower):
-    """Keeps what happened until it is stored."""
+    """Collects events until they are stored."""
 
     def __init__(self) -> None:
         self.events: list[RunEvent] = []
@@ -55,7 +56,7 @@ class _Collector(RunFollower):
 
 
 class WorkerReports:
-    """Any replica takes any report: all that it has to know is in the database."""
+    """Any replica accepts any report, because everything it needs is in the database."""
 
     def __init__(
         self,
@@ -83,10 +84,10 @@ class WorkerReports:
         self._feeds = feeds
 
     async def report(self, run_id: str, report: RunReport, *, actor: Actor) -> str | None:
-        """Record what is new; returns who wants the run to end.
+        """Record the new events; returns who wants the run to end.
 
-        Raises BadRequest for events that can't be read or that leave some out, and Conflict where
-        the run is not that worker's.
+        Raises BadRequest for events that can't be read or are missing, and Conflict if the run
+        doesn't belong to that worker.
         """
         events = _decoded(report.events)
         try:
@@ -97,19 +98,19 @@ class WorkerReports:
                 if (row := await self._written(run_id, report, batch)) is not None:
                     break
         except RunTakenOver as error:
-            raise Conflict(f"run {run_id!r} has ended, or is another worker's now") from error
+            raise Conflict(f"run {run_id!r} has ended or now belongs to another worker") from error
         self._show(run_id, batch.happened)
         return row.cancel_requested_by
 
     async def _new(
         self, run_id: str, report: RunReport, events: list[RunEvent], actor: Actor
     ) -> _Batch | RunRow:
-        """What is new; the run where nothing is. Raises RunTakenOver."""
+        """Return the new part; the run if there is none. Raises RunTakenOver."""
         async with self._database.read() as transaction:
             await self._workers.find(transaction, report.worker, actor=actor)
             row = await transaction.session.get(RunRow, run_id)
             if row is not None and _has_ended_so(row, report):
-                # The answer to its end was lost on the way.
+                # The response to its end was lost on the way.
                 return row
             row = await self._pooled.require_attempt(
                 transaction, run_id, report.worker, report.attempt
@@ -131,7 +132,7 @@ class WorkerReports:
         return _Batch(pooled.sequence, outcome, records, collector.events, len(fresh))
 
     async def _written(self, run_id: str, report: RunReport, batch: _Batch) -> RunRow | None:
-        """Write the batch; None where it has been written meanwhile."""
+        """Write the batch; None if it has been written meanwhile."""
         async with self._database.write(background=True) as transaction:
             row = await self._pooled.require_attempt(
                 transaction, run_id, report.worker, report.attempt
@@ -178,7 +179,7 @@ class WorkerReports:
         plan = await self._stored.readable_plan(transaction, row.id)
         follower = self._reader.follower(row, plan) if plan else RunFollower()
         outcome = replace(batch.outcome, end=run_end, approvals=())
-        # Prefect shows it as suspended, where it was to wait.
+        # Prefect shows it as suspended, if it was to wait.
         flow_run_id = row.flow_run_id if batch.waits else None
         end = RunEnd(
             outcome, follower, batch.records, plan, flow_run_id=flow_run_id, instance=report.worker
@@ -186,7 +187,8 @@ class WorkerReports:
         await self._ends.write(transaction, end)
 
     def _show(self, run_id: str, happened: list[RunEvent]) -> None:
-        """To those who follow the run at this replica; at others they see what is stored."""
+        """Show events to those who follow the run at this replica; at other replicas they see what
+        is stored."""
         with self._feeds.following(run_id, RunFollower()) as feed:
             for event in happened:
                 feed.happened(event)

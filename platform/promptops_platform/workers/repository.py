@@ -1,4 +1,4 @@
-"""SQL of workers, and of the runs that they have."""
+"""SQL of workers and their runs."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -19,19 +19,19 @@ async def worker(session: AsyncSession, worker_id: str) -> WorkerRow | None:
 
 
 async def workers(session: AsyncSession) -> Sequence[WorkerRow]:
-    """All that were seen lately, by pool and name."""
+    """Return all workers that were seen recently, by pool and name."""
     query = select(WorkerRow).order_by(WorkerRow.pool, WorkerRow.name, WorkerRow.id)
     return list(await session.scalars(query))
 
 
 async def runs(session: AsyncSession, run_ids: Collection[str]) -> dict[str, RunRow]:
-    """Those of these runs that are in the log, by id."""
+    """Return those of these runs that are in the log, by id."""
     rows = await session.scalars(select(RunRow).where(RunRow.id.in_(run_ids)))
     return {row.id: row for row in rows}
 
 
 async def lost(session: AsyncSession, before: datetime) -> Sequence[str]:
-    """Workers that were not seen since, and that have runs."""
+    """Return workers that have runs and were not seen since."""
     query = (
         select(WorkerRow.id)
         .join(RunRow, RunRow.instance == WorkerRow.id)
@@ -42,7 +42,7 @@ async def lost(session: AsyncSession, before: datetime) -> Sequence[str]:
 
 
 async def waiting_by_pool(session: AsyncSession) -> dict[str, int]:
-    """How many runs no worker has, by pools."""
+    """Return how many runs wait for a worker, by pool."""
     rows = await session.execute(
         select(RunRow.pool, func.count())
         .where(RunRow.status == RUNNING, RunRow.state == QUEUED, RunRow.instance == UNCLAIMED)
@@ -54,7 +54,7 @@ async def waiting_by_pool(session: AsyncSession) -> dict[str, int]:
 
 
 async def runs_of(session: AsyncSession, worker_id: str) -> Sequence[RunRow]:
-    """The runs that a worker has, locked; those that another platform has locked are left out."""
+    """Return the runs of a worker, locked; runs that another replica has locked are left out."""
     rows = await session.scalars(
         select(RunRow)
         .where(RunRow.status == RUNNING, RunRow.instance == worker_id)
@@ -65,7 +65,7 @@ async def runs_of(session: AsyncSession, worker_id: str) -> Sequence[RunRow]:
 
 
 async def forget(session: AsyncSession, before: datetime) -> None:
-    """Forget workers that were not seen since and have no runs."""
+    """Delete workers that have no runs and were not seen since."""
     with_runs = select(RunRow.instance).where(RunRow.status == RUNNING, RunRow.pool.is_not(None))
     await session.execute(
         delete(WorkerRow)

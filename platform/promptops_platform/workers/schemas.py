@@ -1,4 +1,4 @@
-"""Workers on the wire."""
+"""Requests and responses of workers."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -78,12 +78,12 @@ class WorkerRunState(BaseModel):
 
     run_id: str
     attempt: int
-    is_lost: bool = Field(description="It is another worker's, or has ended: stop it.")
+    is_lost: bool = Field(description="It belongs to another worker or has ended: stop it.")
     cancelled_by: str | None = Field(description="Who wants it to end.")
 
 
 class HeartbeatAnswer(BaseModel):
-    """The runs for which the worker has to do something."""
+    """The runs that the worker has to do something about."""
 
     model_config = example(
         runs=[{"run_id": _RUN_ID, "attempt": 1, "is_lost": False, "cancelled_by": "ada"}]
@@ -139,7 +139,7 @@ class ReportAnswer(BaseModel):
 
 
 class ClaimedRun(BaseModel):
-    """A run that is the worker's now."""
+    """A run that now belongs to the worker."""
 
     model_config = example(run_id=_RUN_ID, attempt=1, run='{"kind":"run"}\n')
 
@@ -151,7 +151,7 @@ class ClaimedRun(BaseModel):
 
 
 class Worker(Resource):
-    """A worker that was seen lately."""
+    """A worker that was seen recently."""
 
     model_config = example(
         **_WORKER,

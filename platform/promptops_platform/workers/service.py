@@ -1,4 +1,4 @@
-"""Which workers there are, and what each is to do about its runs."""
+"""Registers workers, and tells each what to do about its runs."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ from promptops_platform.workers.tables import WorkerRow
 
 
 class WorkerService:
-    """`prefect` is how workers reach Prefect, where that is known."""
+    """`prefect` is how workers reach Prefect, if that is known."""
 
     def __init__(self, *, clock: Clock, lost_seconds: float, prefect: PrefectAccess | None) -> None:
         self.prefect = prefect
@@ -31,14 +31,14 @@ class WorkerService:
     async def register(
         self, transaction: Transaction, hello: WorkerHello, *, actor: Actor
     ) -> PrefectAccess | None:
-        """Make a worker known; raises Conflict where its id is that of another key's worker."""
+        """Register a worker; raises Conflict if its id is that of a worker with another API key."""
         await self._seen(transaction, hello, running=0, actor=actor)
         return self.prefect
 
     async def heartbeat(
         self, transaction: Transaction, heartbeat: Heartbeat, *, actor: Actor
     ) -> list[WorkerRunState]:
-        """Note that a worker lives; returns the runs that it has to do something about."""
+        """Record that a worker is alive; returns the runs that it has to do something about."""
         running = len(heartbeat.running)
         await self._seen(transaction, heartbeat, running=running, actor=actor)
         rows = await repository.runs(transaction.session, [run.run_id for run in heartbeat.running])
@@ -46,19 +46,19 @@ class WorkerService:
         return [state for state in states if state.is_lost or state.cancelled_by is not None]
 
     async def leave(self, transaction: Transaction, worker_id: str, *, actor: Actor) -> None:
-        """A worker ends: what it still has goes to others at once."""
+        """Record that a worker stops: its remaining runs go to others immediately."""
         row = await self.find(transaction, worker_id, actor=actor)
         row.seen_at = self._clock.now() - self.lost_after - timedelta(seconds=1)
 
     async def find(self, transaction: Transaction, worker_id: str, *, actor: Actor) -> WorkerRow:
-        """A worker of the caller's key; raises Conflict for an unknown one."""
+        """Return a worker of the caller's key; raises Conflict for an unknown one."""
         row = await repository.worker(transaction.session, worker_id)
         if row is None or row.key_id != actor.key_id:
-            raise Conflict("the worker is not known here; it has to register first")
+            raise Conflict("the worker is unknown; it has to register first")
         return row
 
     async def list_workers(self, transaction: Transaction) -> list[Worker]:
-        """Those that were seen lately."""
+        """Return the workers that were seen recently."""
         lost_before = self._clock.now() - self.lost_after
         return [
             Worker.of(row, is_online=row.seen_at >= lost_before)
@@ -66,7 +66,7 @@ class WorkerService:
         ]
 
     async def count_waiting(self, transaction: Transaction) -> dict[str, int]:
-        """How many runs wait for a worker, by the names of their pools."""
+        """Return how many runs wait for a worker, by pool."""
         return await repository.waiting_by_pool(transaction.session)
 
     async def _seen(

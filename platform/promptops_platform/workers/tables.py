@@ -1,4 +1,4 @@
-"""The workers that execute runs of work pools."""
+"""The table of workers, which execute runs of work pools."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from promptops_platform.db.types import UtcDateTime
 
 class WorkerRow(Table):
     """A process of `promptops worker`; its id is new at each start. `running` is how many runs it
-    executed when it was last seen, `key_id` the API key that it came with."""
+    executed when it was last seen, `key_id` the API key that it used."""
 
     __tablename__ = "workers"
     __table_args__ = (Index("ix_workers_seen_at", "seen_at"),)

@@ -58,7 +58,7 @@ async def test_looking_decides_nothing_and_sending_decides_once(platform: Runnin
         assert (done.status_code, "It is approved" in done.text) == (200, True), done.text
         assert (await browser.get(page)).status_code == 404
         again = await sent(browser, page, decision="reject")
-        assert (again.status_code, "not valid" in again.text) == (404, True)
+        assert (again.status_code, "is invalid" in again.text) == (404, True)
     decided = await approval(platform, approval_id)
     assert (decided["decided_by"], decided["comment"]) == ("a link of admin", "fine")
     assert decided["values"] == {"amount": 12.5, "gift": True, "kind": "part", "note": "42"}

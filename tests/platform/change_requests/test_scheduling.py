@@ -74,4 +74,4 @@ async def test_a_closed_or_unscheduled_request_has_no_timer(team: Team) -> None:
         assert (await let_timer_go_off(team, request)).message == "Nothing was left to do"
     refused = await decide(team.ada, called_off, "schedule", apply_at="2020-01-01T00:00:00Z")
     assert refused.status_code == 400
-    assert "is over" in refused.json()["error"]
+    assert "is in the past" in refused.json()["error"]

@@ -136,7 +136,7 @@ async def test_a_server_comes_with_versions_rollouts_and_definitions(
     sent(await importer.platform.http.put(f"/api/prompts/{imported['id']}", json=change))
     left = await importer.run("promptops", url, "--yes")
     assert left.returncode == 3, left.stdout
-    assert "its draft is another one there, left alone" in left.stdout
+    assert "its draft differs from the one there, left alone" in left.stdout
     assert (await importer.run("promptops", url, "--yes", "--force")).returncode == 0
     assert (await importer.prompts())["greeting", "prod"]["content"] == "draft"
 

@@ -83,7 +83,7 @@ async def test_a_run_is_one_workers_at_a_time(platform: RunningPlatform) -> None
     assert (await second.claim("0" * 32)).status_code == 404
     # With its key alone nobody speaks for another worker.
     stolen = Reporter(platform, run_id, worker_id, (await registered_worker(platform))[1])
-    assert (await stolen.send(1, Began())).json()["error"].startswith("the worker is not known")
+    assert (await stolen.send(1, Began())).json()["error"].startswith("the worker is unknown")
 
 
 async def test_a_key_that_is_wrong_or_revoked_is_refused(platform: RunningPlatform) -> None:

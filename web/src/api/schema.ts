@@ -4115,7 +4115,7 @@ export interface components {
         };
         /**
          * ClaimedRun
-         * @description A run that is the worker's now.
+         * @description A run that now belongs to the worker.
          * @example {
          *       "attempt": 1,
          *       "run": "{\"kind\":\"run\"}\n",
@@ -4538,7 +4538,7 @@ export interface components {
         };
         /**
          * DatabaseState
-         * @description The registry; what only it can tell is null while it does not answer.
+         * @description The registry; values that only the database knows are null while it does not respond.
          * @example {
          *       "answer_ms": 0.41,
          *       "bytes": 4218880,
@@ -4941,9 +4941,9 @@ export interface components {
         };
         /**
          * DeploymentsState
-         * @description Schedules and triggers in Prefect, which are compared with the platform's whenever Prefect is
-         *     back. `created`, `corrected` and `removed` name those that differed at `corrected_at`, at most
-         *     20 each.
+         * @description Schedules and triggers in Prefect, which are compared with the platform's whenever Prefect
+         *     becomes available. `created`, `corrected` and `removed` name those that differed at
+         *     `corrected_at`, at most 20 each.
          * @example {
          *       "compared_at": "2026-03-14T09:27:04.125Z",
          *       "corrected": [],
@@ -4960,21 +4960,21 @@ export interface components {
         DeploymentsState: {
             /**
              * Compared At
-             * @description Null before the first time.
+             * @description Null before the first comparison.
              */
             compared_at: string | null;
             /** Corrected */
             corrected: string[];
             /**
              * Corrected At
-             * @description When something differed last.
+             * @description When something last differed.
              */
             corrected_at: string | null;
             /** Created */
             created: string[];
             /**
              * Refused
-             * @description Deployments that Prefect does not take.
+             * @description Deployments that Prefect refuses.
              */
             refused: number;
             /** Removed */
@@ -5165,14 +5165,14 @@ export interface components {
         Error: {
             /** @description Identifies the error for programs. */
             code: string;
-            /** @description A sentence for people: what was wrong and what to do. */
+            /** @description A sentence for people: what was wrong and how to fix it. */
             error: string;
         } & {
             [key: string]: unknown;
         };
         /**
          * Examination
-         * @description What `promptops doctor` finds, run where the platform runs.
+         * @description The findings of `promptops doctor`, run on the platform's machine.
          * @example {
          *       "examined_at": "2026-03-14T09:26:53.589793Z",
          *       "findings": [
@@ -5200,7 +5200,7 @@ export interface components {
         };
         /**
          * FacetValue
-         * @description How many keys have this value and pass all other filters.
+         * @description How many keys have this value and match all other filters.
          * @example {
          *       "count": 22,
          *       "value": "prod"
@@ -5214,7 +5214,7 @@ export interface components {
         };
         /**
          * FeedState
-         * @description The change feed as this replica follows it: what it has applied, and the newest it knows.
+         * @description The change feed at this replica: what it has applied, and the newest known revision.
          * @example {
          *       "epoch": "0198a3b2c4d5e6f7",
          *       "revision": 4711,
@@ -5229,7 +5229,7 @@ export interface components {
             revision: number;
             /**
              * Seconds Behind
-             * @description Null before it was up to date once.
+             * @description Null until it has been up to date.
              */
             seconds_behind: number | null;
             /** Seen */
@@ -5394,7 +5394,7 @@ export interface components {
         };
         /**
          * HeartbeatAnswer
-         * @description The runs for which the worker has to do something.
+         * @description The runs that the worker has to do something about.
          * @example {
          *       "runs": [
          *         {
@@ -5645,7 +5645,7 @@ export interface components {
             calls: number;
             /**
              * Cost Usd
-             * @description Dollars, as far as prices are known.
+             * @description In US dollars, for calls with a known price.
              */
             cost_usd: number;
             /**
@@ -5723,8 +5723,8 @@ export interface components {
         };
         /**
          * KeyPrograms
-         * @description Of the programs that watch a key now: how many have it in memory, how many of these have
-         *     applied its newest change, and how many report nothing.
+         * @description The programs that watch a key: how many have it in memory, how many of these have applied its
+         *     newest change, and how many report nothing.
          * @example {
          *       "connected": 42,
          *       "current": 41,
@@ -5749,7 +5749,7 @@ export interface components {
         };
         /**
          * LastDay
-         * @description This hour, in UTC, and the 23 before it; keys without runs are left out.
+         * @description The current hour, in UTC, and the 23 before it; keys without runs are left out.
          * @example {
          *       "keys": [
          *         {
@@ -8972,8 +8972,8 @@ export interface components {
         };
         /**
          * RunState
-         * @description Runs of this replica that have not ended, including those that wait for the engine, and
-         *     how many the engine executes at once.
+         * @description Runs of this replica that have not ended, including those that wait for the engine, and the
+         *     maximum number that the engine executes at once.
          * @example {
          *       "concurrency": 8,
          *       "in_flight": 3
@@ -10049,8 +10049,8 @@ export interface components {
         };
         /**
          * StepUse
-         * @description A workflow, and the places of the steps that run the agent or the workflow, counted from 1;
-         *     a `version` of null means whatever is served.
+         * @description A workflow, and the positions of the steps that run the agent or the workflow, counted from
+         *     1; a `version` of null means whatever is served.
          * @example {
          *       "id": "2b3c4d5e6f708192",
          *       "key": "triage",
@@ -10159,7 +10159,7 @@ export interface components {
             prefect: components["schemas"]["PrefectState"];
             /**
              * Prefect Version
-             * @description Of the client; a server should be of the same.
+             * @description The client's version; the server's should be equal.
              */
             prefect_version: string;
             /** Python */
@@ -10169,7 +10169,7 @@ export interface components {
             runs: components["schemas"]["RunState"];
             /**
              * Settings
-             * @description By environment variable; of secrets only whether they are set.
+             * @description By environment variable; for secrets, only whether they are set.
              */
             settings: {
                 [key: string]: string;
@@ -10824,7 +10824,7 @@ export interface components {
         };
         /**
          * Worker
-         * @description A worker that was seen lately.
+         * @description A worker that was seen recently.
          * @example {
          *       "concurrency": 16,
          *       "id": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d",
@@ -10928,7 +10928,7 @@ export interface components {
             cancelled_by: string | null;
             /**
              * Is Lost
-             * @description It is another worker's, or has ended: stop it.
+             * @description It belongs to another worker or has ended: stop it.
              */
             is_lost: boolean;
             /** Run Id */
@@ -11410,7 +11410,7 @@ export interface components {
         };
         /**
          * WorkflowUse
-         * @description A workflow, and the places of the steps that use the prompt, counted from 1.
+         * @description A workflow, and the positions of the steps that use the prompt, counted from 1.
          * @example {
          *       "id": "2b3c4d5e6f708192",
          *       "key": "triage",
@@ -11573,7 +11573,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description A field or value is not accepted; the message names both. */
+        /** @description A field or value is invalid; the message names both. */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
@@ -11603,7 +11603,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The change collides with what is stored. */
+        /** @description The change conflicts with the stored state. */
         Conflict: {
             headers: {
                 [name: string]: unknown;
@@ -11679,7 +11679,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description A model provider or a step failed; the body also contains what was done before. */
+        /** @description A model provider or a step failed; the body also contains the results before the failure. */
         StepFailed: {
             headers: {
                 [name: string]: unknown;
@@ -11711,7 +11711,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The token is missing or not valid. */
+        /** @description The token is missing or invalid. */
         Unauthorized: {
             headers: {
                 /** @description The scheme, `Bearer`. */
@@ -11728,7 +11728,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description A part that the request needs is not available now. */
+        /** @description A part that the request needs is unavailable. */
         Unavailable: {
             headers: {
                 /** @description Seconds to wait before the next try. */
