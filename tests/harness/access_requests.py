@@ -1,4 +1,4 @@
-"""What is sent to each route of `access_table`: parameters of its path, its body and its query."""
+"""The request for each route of `access_table`: path parameters, body and query."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,7 +22,7 @@ async def _unknown(_place: Place) -> str:
     return "unknown"
 
 
-# What stands for each parameter of a path.
+# The value of each path parameter.
 PARAMETERS: dict[str, places.Maker] = {
     "name": _asset,
     "user_id": places.user,
@@ -46,7 +46,7 @@ PARAMETERS: dict[str, places.Maker] = {
     "token": places.approval_link,
     "flow_run_id": places.run,
 }
-# As PARAMETERS, for routes that need another one.
+# Like PARAMETERS, for routes that need other values.
 OWN_PARAMETERS: dict[tuple[str, str], places.Maker] = {
     ("DELETE", "/api/workspaces/{workspace_id}"): Place.new_workspace,
     ("POST", "/api/runs/{run_id}/cancel"): places.run_under_way,
@@ -148,7 +148,7 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
         "tool": {"name": "t", "parameters": {"type": "object"}, "url": "https://tools.example.org/"}
     },
 }
-# Routes that take the workspace as a parameter.
+# Routes with the workspace as a query parameter.
 QUERIES = {
     ("GET", "/api/keys"),
     ("GET", "/api/prompts"),

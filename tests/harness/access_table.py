@@ -1,11 +1,11 @@
-"""Who may call what: every route, and the statuses that each kind of caller gets."""
+"""Permissions: every route, and the status that each kind of caller gets."""
 
 from typing import NamedTuple
 
 EVERYWHERE = ("nobody", "revoked")
 IN_PLACE = ("viewer", "editor", "admin", "sdk", "outsider")
 
-# The callers are described at `Place`. `-`: the route is of no workspace.
+# `Place` describes the callers. `-`: the route doesn't belong to a workspace.
 TABLE = """
                                                   nobody      open workspace       restricted one
                                                      revoked  view edit admn sdk out  view edit admn sdk out

@@ -26,7 +26,7 @@ ORDER: dict[str, Any] = {
 
 
 def calls(*asked: tuple[str, str, str]) -> Answer:
-    """An answer that asks for tools: id, name and arguments of each."""
+    """An answer with tool calls: id, name and arguments of each."""
     tool_calls = [chat_call(*call) for call in asked]
     return Answer.of_json(chat(None, finish="tool_calls", tool_calls=tool_calls))
 
@@ -36,19 +36,19 @@ def says(text: str) -> Answer:
 
 
 def streams(text: str) -> Answer:
-    """As `says`, to a run whose texts are streamed."""
+    """Like `says`, for a run whose texts are streamed."""
     return Answer.of_events([chat_chunk({"content": text}), chat_chunk({}, "stop")])
 
 
 def streams_calls(*asked: tuple[str, str, str]) -> Answer:
-    """As `calls`, to a run whose texts are streamed."""
+    """Like `calls`, for a run whose texts are streamed."""
     tool_calls = [{"index": at, **chat_call(*call)} for at, call in enumerate(asked)]
     return Answer.of_events([chat_chunk({"tool_calls": tool_calls}), chat_chunk({}, "tool_calls")])
 
 
 @dataclass
 class ToolPlace:
-    """`model` is what the agent asks, `tools` what its tools do."""
+    """`model` is the agent's model server, `tools` the server that its tools call."""
 
     model: FakeVendor
     tools: FakeVendor
@@ -79,7 +79,7 @@ class ToolPlace:
         }
 
     def run(self, **body: Any) -> dict[str, Any]:
-        """The body of a run that asks the scripted model."""
+        """The body of a run with the scripted model."""
         return {"base_url": self.model.url, "api_key": "sk-of-the-run", **body}
 
     @property

@@ -1,4 +1,4 @@
-"""Agents on a platform whose engine is real."""
+"""Agents on a platform with a real engine."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from harness.postgres import Postgres
 async def running(
     database_kind: DatabaseKind, postgres: Postgres, engine: EngineProcess
 ) -> AsyncIterator[RunningPlatform]:
-    """A platform whose engine is the session's."""
+    """A platform with the session's engine."""
     data = new_data_folder()
     settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
     async with running_platform(settings) as platform:
@@ -33,7 +33,7 @@ async def running(
 
 
 async def save_agent(platform: RunningPlatform, **fields: Any) -> dict[str, Any]:
-    """A new agent with a key of its own."""
+    """A new agent with a unique key."""
     answer = await platform.http.post("/api/agents", json={"key": new_key(), **fields})
     assert answer.status_code == 200, answer.text
     saved: dict[str, Any] = answer.json()["data"]

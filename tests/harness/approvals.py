@@ -24,12 +24,12 @@ STEPS: list[dict[str, Any]] = [
 
 
 def asking(**fields: Any) -> list[dict[str, Any]]:
-    """The steps, whose approval has these fields."""
+    """The steps of a workflow, with these fields of the approval."""
     return [STEPS[0], {**ASK, **fields}, STEPS[2]]
 
 
 async def waiting(platform: RunningPlatform, run_id: str) -> dict[str, Any]:
-    """What the run waits for, once it waits."""
+    """The approval of a run, once it waits."""
 
     async def look() -> list[dict[str, Any]]:
         run = await detail(platform, run_id)
@@ -42,7 +42,7 @@ async def waiting(platform: RunningPlatform, run_id: str) -> dict[str, Any]:
 async def asked_run(
     platform: RunningPlatform, steps: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """What a new run waits for."""
+    """The approval of a new run."""
     workflow = await save_workflow(platform, STEPS if steps is None else steps)
     return await waiting(platform, await submit(platform, workflow))
 
@@ -76,7 +76,7 @@ async def new_approval(
     message: str = "Send it?",
     **fields: Any,
 ) -> str:
-    """The id of an approval of a run that no engine has had."""
+    """The id of an approval whose run was never executed."""
     plan = parse_workflow({"steps": asking(message=message, **fields)})
     name = key or new_key()
     new = NewRun(

@@ -1,4 +1,4 @@
-"""A network between clients and a platform that does to connections what networks do."""
+"""A network with faults between clients and a platform."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from contextlib import asynccontextmanager, suppress
 
 from harness.tcp_gate import TcpGate, copy
 
-# What may happen to a connection, most often nothing. `stalled`: it stands, and nothing comes any
-# more. Clients notice that by the missing heartbeats, which takes them half a minute.
+# The faults of a connection, most often none. `stalled`: it stays open, and no more data arrives.
+# Clients detect that by missing heartbeats, after half a minute.
 FAULTS = ("none", "none", "delayed", "cut", "truncated")
 FAULTS_THAT_TAKE_LONG = (*FAULTS, "stalled")
 LONGEST_DELAY = 0.3
-# A fault strikes after up to 2 to the power of this many bytes, most often after few.
+# A fault occurs after up to 2 to the power of this many bytes, most often after few.
 MOST_BYTES_LOG2 = 15.0
 
 
 class BadNetwork(TcpGate):
-    """Leads each connection to the next of `targets`, which may change, and to its fate.
-
-    It is calm until `faults` are set.
-    """
+    """Forwards each connection to the next of `targets`, which may change, with a random fault.
+    There are no faults until `faults` is set."""
 
     def __init__(self, targets: Sequence[int], seed: int) -> None:
         super().__init__(targets[0])

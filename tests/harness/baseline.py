@@ -1,6 +1,6 @@
-"""Stored platforms of earlier releases: a backup, and what the API said of it then.
+"""Stored platforms of earlier releases: a backup, and the API's responses of that time.
 
-`make baseline` adds those of the release that is being made (both databases).
+`make baseline` adds those of the current release (both databases).
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from promptops_platform.backups.making import make_backup
 
 FOLDER = Path(__file__).parents[1] / "platform" / "db" / "baselines"
 KINDS: tuple[DatabaseKind, ...] = ("sqlite", "postgresql")
-# Opens the sealed texts of the stored backups, which hold nothing of anybody.
+# Decrypts the texts of the stored backups, which contain no real data.
 SECRET_KEY = SecretStr("YmFzZWxpbmVzIG9mIHRoZSB0ZXN0cywgbm8gc2VjcmU=")
 LISTS = ("prompts", "agents", "workflows", "users", "keys", "providers", "schedules", "triggers")
-# Made at each answer, or different for whom asks.
+# Generated for each response, or different for each caller.
 MOVING = ("next", "last_runs", "problem", "deployment_url", "url", "last_used_at", "state_reason")
 
 
 def backup_path(release: str, kind: DatabaseKind) -> Path:
-    """Where the backup of a release is; the answers are beside it."""
+    """The folder of a release's backup; the responses are next to it."""
     return FOLDER / f"{release}-{kind}.backup"
 
 
 async def populate(platform: RunningPlatform) -> None:
-    """Some of everything."""
+    """Create objects of every kind."""
     http = platform.http
     prompt = await platform.create("greeting", env="prod", content="Hello {{who}}!", tags="a,b")
     await platform.publish(prompt["id"])
@@ -73,7 +73,7 @@ async def populate(platform: RunningPlatform) -> None:
 
 
 async def answers(platform: RunningPlatform) -> dict[str, Any]:
-    """What the API says of all of it."""
+    """The API's responses about all of it."""
     http = platform.http
     contents: dict[str, Any] = {}
     for name in LISTS:
@@ -92,7 +92,7 @@ async def answers(platform: RunningPlatform) -> dict[str, Any]:
 
 
 def lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What of the older answers a newer one lacks, or says otherwise; it may say more."""
+    """What a newer response lacks or changes; additions are allowed."""
     return [
         f"{name} {id_} {field}: {value!r}, now {after.get(name, {}).get(id_, {}).get(field)!r}"
         for name, rows in before.items()
@@ -103,7 +103,7 @@ def lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 async def make_baseline(release: str, kind: DatabaseKind, postgres: Postgres) -> None:
-    """Store a populated platform of the sources as they are."""
+    """Store a populated platform of the current sources."""
     data = new_data_folder()
     settings = await new_settings(kind, postgres, data, secret_key=SECRET_KEY)
     path = backup_path(release, kind)

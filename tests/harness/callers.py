@@ -1,4 +1,4 @@
-"""Callers of every kind, made without the quarter of a second that each login costs."""
+"""Callers of every kind, created without the quarter of a second that each login costs."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.ids import new_id
 
 PASSWORD = "correct horse"
-# Made with few rounds: it compares fast, and is made anew by a login.
+# Hashed with few rounds, so that it is compared fast; a login hashes it again.
 FEW_ROUNDS = 1000
 SALT = bytes(16)
 HASH = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), SALT, FEW_ROUNDS).hex()
@@ -26,7 +26,7 @@ LIFETIME = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Account:
-    """A user whose password is PASSWORD, and the token of a session."""
+    """A user with the password PASSWORD, and the token of a session."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class Account:
 async def new_account(
     platform: RunningPlatform, role: str = "viewer", *, clock: Clock | None = None
 ) -> Account:
-    """Make a user with an open session."""
+    """Create a user with an open session."""
     now = (clock or SystemClock()).now()
     account = Account(new_id(), f"user-{new_id()}", new_session_token())
     changes = platform.platform.changes.log
@@ -68,7 +68,7 @@ async def new_account(
 async def new_api_key(
     platform: RunningPlatform, client: httpx.AsyncClient | None = None, **fields: Any
 ) -> dict[str, Any]:
-    """Make a key and answer it, with the secret as `key`."""
+    """Create a key and return it, with the secret as `key`."""
     answer = await (client or platform.http).post("/api/keys", json={"name": "test", **fields})
     assert answer.status_code == 200, answer.text
     made: dict[str, Any] = answer.json()["data"]
@@ -76,20 +76,20 @@ async def new_api_key(
 
 
 async def login(platform: RunningPlatform, **body: str) -> httpx.Response:
-    """Log in, as nobody yet."""
+    """Log in without an existing session."""
     async with platform.client(None) as client:
         return await client.post("/api/login", json=body, timeout=30)
 
 
 async def me(platform: RunningPlatform, token: str) -> httpx.Response:
-    """Who the token belongs to."""
+    """The owner of the token."""
     async with platform.client(token) as client:
         return await client.get("/api/me")
 
 
 @asynccontextmanager
 async def as_caller(platform: RunningPlatform, token: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that sends this token, and waits as long as a busy machine needs."""
+    """A client that sends this token, with time-outs that a busy machine needs."""
     async with platform.client(token) as client:
         client.timeout = httpx.Timeout(30)
         yield client

@@ -1,5 +1,4 @@
-"""Tasks that are cancelled at a wait of their choice, at the worst moment: when what they wait for
-has just come."""
+"""Cancels tasks while they wait, at the worst moment: just when the awaited result has arrived."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from typing import Any
 
 
 class CancelledAtWait(Coroutine[Any, Any, Any]):
-    """A coroutine whose task is cancelled as the future of its wait `number`, from 1, is done."""
+    """A coroutine whose task is cancelled when the future of its wait `number`, from 1, is done."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], number: int) -> None:
         self._coroutine = coroutine
@@ -41,7 +40,7 @@ class CancelledAtWait(Coroutine[Any, Any, Any]):
         if future is None:
             asyncio.get_running_loop().call_soon(self._cancel)
         else:
-            # Called before the task, which adds its own callback when it gets the future.
+            # Called before the task's own callback, which it adds when it gets the future.
             future.add_done_callback(lambda _: self._cancel())
         return future
 
@@ -59,8 +58,8 @@ async def ends_when_cancelled(
     patience: float = 0.3,
     limit: float = 10.0,
 ) -> bool:
-    """Run the coroutine, cancel it at that wait, or after `patience` at the one it is at then, and
-    say whether it ended; `stir` gives it something to do again and again."""
+    """Run the coroutine, cancel it at that wait, or after `patience` at its current one, and return
+    whether it ended; `stir` is called repeatedly to give it work."""
     cancelled = CancelledAtWait(coroutine, number)
     task = cancelled.start()
     clock = asyncio.get_running_loop().time

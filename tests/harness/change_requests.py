@@ -1,4 +1,4 @@
-"""Workspaces whose environments ask for approvals, and the people who give them."""
+"""Workspaces whose environments require approvals, and their members."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +16,7 @@ GUARDED = "prod"
 
 @dataclass
 class Team:
-    """A workspace where `prod` asks for approvals. `ada` and `bob` are editors, `cy` is an admin;
+    """A workspace where `prod` requires approvals. `ada` and `bob` are editors, `cy` is an admin;
     all of them have accounts."""
 
     platform: RunningPlatform
@@ -26,11 +26,11 @@ class Team:
     cy: httpx.AsyncClient
 
     async def guard(self, approvals: int = 1, **settings: Any) -> None:
-        """Let `prod` ask for approvals."""
+        """Let `prod` require approvals."""
         await ask_for_approvals(self.platform, self.workspace, approvals=approvals, **settings)
 
     async def prompt(self, *contents: str, env: str = GUARDED) -> dict[str, Any]:
-        """A prompt that has published these contents as v1, v2, ...; before `guard`."""
+        """A prompt with these contents published as v1, v2, ...; call it before `guard`."""
         body = {"key": new_key(), "env": env, "content": contents[0], "workspace": self.workspace}
         made: dict[str, Any] = sent(await self.ada.post("/api/prompts", json=body))
         for content in contents:
@@ -42,14 +42,14 @@ class Team:
         sent(await self.ada.put(f"/api/prompts/{prompt['id']}", json={"content": content}))
 
     async def served(self, prompt: dict[str, Any], env: str = GUARDED) -> str | None:
-        """The content that programs fetch; None for nothing."""
+        """The content that programs fetch; None if there is none."""
         query = {"env": env, "workspace": self.workspace}
         answer = await self.platform.http.get(f"/api/sdk/prompts/{prompt['key']}", params=query)
         return None if answer.status_code == 404 else str(answer.json()["content"])
 
 
 def proposed(answer: httpx.Response) -> dict[str, Any]:
-    """The request that a change has become."""
+    """The change request that a change has created."""
     assert answer.status_code == 202, answer.text
     request: dict[str, Any] = answer.json()["change_request"]
     return request

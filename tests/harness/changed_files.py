@@ -1,6 +1,6 @@
-"""Which tests `make check` runs: those of what has changed. Prints their paths.
+"""Selects the tests for `make check`: those of changed sources. Prints their paths.
 
-A source's tests stand in the folder of the same name under `tests/`, and wherever it is imported.
+A source's tests are in the folder of the same name under `tests/`, and wherever it is imported.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
 ROOT = Path(__file__).parents[2]
-# The source folders, and where the tests of each stand; those of the harness are what imports it.
+# The source folders, and the folders of their tests; the harness is tested where it is imported.
 TESTS = {
     "platform/promptops_platform": "tests/platform",
     "flows/promptops_flows": "tests/flows",
@@ -19,12 +19,12 @@ TESTS = {
     "sdk/python/promptops": "tests/sdk/python",
     "tests/harness": "",
 }
-# Rules over all files.
+# Rules for all files.
 ALWAYS = ("tests/test_house_rules.py", "tests/test_words.py")
 
 
 def affected_tests(changed: Iterable[str], root: Path = ROOT) -> list[str]:
-    """The test files and folders of these files, by paths from `root`."""
+    """The test files and folders for these files, as paths relative to `root`."""
     sources = {path.relative_to(root).as_posix(): path.read_text() for path in _test_files(root)}
     chosen = set(ALWAYS)
     for path in changed:
@@ -39,7 +39,7 @@ def _test_files(root: Path) -> Iterator[Path]:
 
 
 def _beside(path: str, root: Path) -> Iterator[str]:
-    """The test itself, and what stands where the tests of this source do."""
+    """The test itself, or the tests of this source."""
     name = PurePath(path)
     if name.name.startswith("test_") and name.suffix == ".py" and (root / path).is_file():
         yield path
@@ -54,7 +54,7 @@ def _beside(path: str, root: Path) -> Iterator[str]:
 
 
 def _import_of(path: str) -> re.Pattern[str] | None:
-    """Finds the lines that import a Python module of ours."""
+    """Matches the lines that import one of our Python modules."""
     for source in TESTS:
         name = PurePath(path)
         if name.suffix == ".py" and name.is_relative_to(source):
@@ -67,14 +67,14 @@ def _import_of(path: str) -> re.Pattern[str] | None:
 
 
 def _without_parts(paths: set[str]) -> set[str]:
-    """Without what stands in a folder that is among them."""
+    """Without the paths inside a folder of the list."""
     return {
         path for path in paths if not any(f"{path}/".startswith(f"{p}/") for p in paths - {path})
     }
 
 
 def changed_files() -> list[str]:
-    """What differs from the main branch, or else from the commit before."""
+    """The files that differ from the main branch, or else from the previous commit."""
     base = next(filter(None, map(_common_commit, ("@{upstream}", "origin/main", "main"))), "HEAD")
     differing = _git("diff", "--name-only", base) + _git(
         "ls-files", "--others", "--exclude-standard"

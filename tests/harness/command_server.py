@@ -1,7 +1,7 @@
-"""Runs commands of `promptops`, each in a process of its own that has loaded everything already.
+"""Runs commands of `promptops`, each in its own process that has loaded all modules already.
 
-A process that begins from nothing takes longer to load the program than most commands take to run.
-`python -P command_server.py SOCKET` waits for commands until its stdin ends, and forks for each.
+A new process needs more time to load the program than most commands need to run. `python -P
+command_server.py SOCKET` waits for commands until its stdin ends, and forks for each.
 """
 
 import json
@@ -20,7 +20,7 @@ LONGEST_COMMAND = 1024 * 1024
 
 
 def serve(listener: socket.socket) -> None:
-    # The system collects the children that nobody waits for.
+    # The system reaps the children that nobody waits for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [])
@@ -34,11 +34,11 @@ def serve(listener: socket.socket) -> None:
 
 
 def _attend(connection: socket.socket) -> None:
-    """Run the command in one more process, and send its exit code."""
+    """Run the command in another process, and send its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     received, files, _, _ = socket.recv_fds(connection, LONGEST_COMMAND, 3)
     if not received:
-        # Somebody has looked whether there is a server.
+        # A connection that only checked whether the server is up.
         os._exit(0)
     pid = os.fork()
     if pid == 0:

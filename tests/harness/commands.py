@@ -24,7 +24,7 @@ _SECONDS = 60.0
 def run_command(
     arguments: list[str], environment: Mapping[str, str], typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own, with no more of the surroundings than it needs."""
+    """Run a command in its own process, with only the environment variables that it needs."""
     env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment}
     with (
         tempfile.TemporaryFile("w+") as stdin,
@@ -50,13 +50,13 @@ def promptops(command: str, *options: str, **environment: str) -> subprocess.Com
 
 
 def refused(command: str, *options: str, **environment: str) -> str:
-    """The one sentence with which the command ends."""
+    """The command's single error message."""
     done = promptops(command, *options, **environment)
     return _sentence(done.returncode, done.stderr)
 
 
 def refused_here(command: str, *options: str, **environment: str) -> str:
-    """The same of a command that ends before it does anything, in this very process."""
+    """The same for a command that fails before it does anything, in this process."""
     surroundings: dict[str, str | None] = dict.fromkeys(os.environ)
     done = CliRunner().invoke(app, [command, *options], env={**surroundings, **environment})
     return _sentence(done.exit_code, done.stderr)
@@ -77,7 +77,7 @@ class _CommandServer:
     def __init__(self) -> None:
         self._folder = tempfile.mkdtemp(prefix="commands-")
         self.path = f"{self._folder}/socket"
-        # A bare descriptor, which is closed however this process ends: then the server ends.
+        # A bare descriptor, which is closed however this process ends; the server ends then.
         theirs, _ours = os.pipe()
         argv = [sys.executable, "-P", str(_SERVER), self.path]
         self._process = subprocess.Popen(argv, stdin=theirs)

@@ -1,6 +1,6 @@
-"""Runs a three-step flow many times at once against PREFECT_API_URL; prints the outcome as JSON.
+"""Runs a three-step flow many times at once with PREFECT_API_URL; prints the result as JSON.
 
-A program of its own, as Prefect reads its settings at import.
+A separate program, because Prefect reads its settings on import.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ ADMIN = {"username": "admin", "password": "admin"}
 
 
 def login_of(user: dict[str, Any]) -> dict[str, str]:
-    """What this user types into the login form."""
+    """Log in as this user with the login form."""
     return {"username": user["username"], "password": PASSWORD}
 
 
@@ -22,7 +22,7 @@ def login_of(user: dict[str, Any]) -> dict[str, str]:
 async def open_console(
     platform: RunningPlatform, login: dict[str, str] = ADMIN, **query: str
 ) -> AsyncIterator[ClientConnection]:
-    """The connection of a console, which hears everything from now on."""
+    """The connection of a console, which receives all events from now on."""
     async with platform.client(None) as browser:
         answer = await browser.post("/api/session", json=login)
         assert answer.status_code == 200, answer.text
@@ -42,7 +42,7 @@ async def open_console(
 async def events_until(
     connection: ClientConnection, platform: RunningPlatform, type_: str = "prompt.updated"
 ) -> list[dict[str, Any]]:
-    """All events up to one that is caused now, which every reader of `default` sees."""
+    """All events up to a new one, which every reader of `default` receives."""
     last = await platform.create(new_key(), env="prod")
     events = []
     while True:

@@ -1,6 +1,6 @@
-"""A model provider that takes its time and counts what it is asked.
+"""A slow model provider that counts its requests.
 
-It answers with the last message and a dot, so that each call of a chain has a text of its own.
+It answers with the last message and a dot, so that each call of a chain has a different text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from harness.vendors.openai import chat_chunk
 
 
 class CountingVendor:
-    """`calls` counts by the text of the last message; `most` is how many it answered at once."""
+    """`calls` counts by the text of the last message; `most` is the maximum of concurrent calls."""
 
     def __init__(self, seconds: float) -> None:
         self.calls: Counter[str] = Counter()
@@ -73,7 +73,7 @@ def _response(kind: str, body: bytes) -> bytes:
 
 @asynccontextmanager
 async def counting_vendor(seconds: float) -> AsyncIterator[CountingVendor]:
-    """On a free port, with so many seconds for each answer."""
+    """Listens on a free port; each answer takes so many seconds."""
     vendor = CountingVendor(seconds)
     server = await asyncio.start_server(vendor.serve, "127.0.0.1", 0)
     vendor.port = server.sockets[0].getsockname()[1]

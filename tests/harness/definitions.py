@@ -1,4 +1,4 @@
-"""Agents and workflows as tests of both make and edit them."""
+"""Agents and workflows, created and edited in the same way."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def content(kind: str, text: str) -> dict[str, Any]:
 
 
 def text_of(kind: str, definition: dict[str, Any]) -> str:
-    """The text of a definition, of a version's too."""
+    """The text of a definition or a version."""
     if kind == "agent":
         return str(definition["prompt"])
     return str(definition["steps"][0]["template"])
@@ -43,7 +43,7 @@ class Definition:
         return sent(await self.http.put(self.url, json=content(self.kind, text) | fields))
 
     async def post(self, action: str, **body: Any) -> httpx.Response:
-        """The answer to `publish`, `rollback`, `promote`, `versions` or `run`."""
+        """The response of `publish`, `rollback`, `promote`, `versions` or `run`."""
         return await self.http.post(f"{self.url}/{action}", json=body)
 
     async def publish(self, **body: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Definition:
 async def new_definition(
     platform: RunningPlatform, kind: str, text: str = "one", **fields: Any
 ) -> Definition:
-    """A new agent or workflow with a key of its own."""
+    """A new agent or workflow with a unique key."""
     body = {"key": new_key(), **content(kind, text), **fields}
     return Definition(
         platform.http, kind, sent(await platform.http.post(f"/api/{kind}s", json=body))

@@ -14,7 +14,7 @@ ENDED = ("completed", "failed", "timed_out", "cancelled", "crashed")
 
 
 async def submit(platform: RunningPlatform, workflow: dict[str, Any], **body: Any) -> str:
-    """The id of a run that goes on by itself."""
+    """The id of a new run with `"wait": false`."""
     url = f"/api/workflows/{workflow['id']}/run"
     answer = await platform.http.post(url, json={"wait": False, **body})
     assert answer.status_code == 202, answer.text
@@ -36,6 +36,6 @@ async def ended(platform: RunningPlatform, run_id: str) -> dict[str, Any]:
 
 
 async def stored(platform: RunningPlatform, table: str) -> list[Any]:
-    """What is kept for runs to go on."""
+    """The stored data that lets runs continue."""
     async with platform.platform.database.read() as transaction:
         return list(await transaction.session.execute(text(f"SELECT * FROM {table}")))

@@ -1,4 +1,4 @@
-"""Pages of docs/, carried out."""
+"""Executes the commands of pages in docs/."""
 
 import asyncio
 import re
@@ -15,13 +15,13 @@ needs_a_shell = pytest.mark.skipif(
 
 
 def blocks(page: str, language: str = "sh") -> list[str]:
-    """The pieces of code on a page, in order."""
+    """The code blocks of a page, in order."""
     text = (DOCS / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 async def shell_output(commands: str, **variables: str) -> str:
-    """What a shell prints for these commands."""
+    """A shell's output for these commands."""
     assignments = "".join(f"{name}='{value}'\n" for name, value in variables.items())
     process = await asyncio.create_subprocess_exec(
         "bash",

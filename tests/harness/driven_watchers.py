@@ -1,4 +1,4 @@
-"""Watching programs of all SDKs, each in a process of its own, that are looked at all the while."""
+"""Watching programs with all SDKs, each in its own process, which are checked continuously."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 from harness.processes import eventually
 from harness.sdk_drivers import Driver, available, running_driver
 
-# Between two looks at all keys, for each watcher there is: looking must not slow down the rest.
+# The pause between two checks of all keys, per watcher: checking must not slow down the rest.
 PAUSE_SECONDS = 0.05
-# A lost connection is tried again after up to 10 s, a dead one is noticed after 25.
+# A lost connection is retried after up to 10 s, a dead one is detected after 25.
 CONVERGE_SECONDS = 60.0
-# Nothing but an event may bring something new, so what is held never gets too old.
+# Only events may cause updates, so cached copies never get too old.
 OPTIONS = {"timeout": 5.0, "max_age": 3600}
 
 # Version and content of each key.
@@ -26,7 +26,7 @@ State = Mapping[str, tuple[str, str]]
 class Watcher:
     """A driver's process; each method is called by one thread at a time.
 
-    What it answers must never be an error, and never older than what it has answered before.
+    Its result must never be an error, and never older than an earlier result.
     """
 
     def __init__(self, name: str, driver: Driver) -> None:
@@ -39,7 +39,7 @@ class Watcher:
         self._last_told: dict[str, str] = {}
 
     def watch(self, server: str, token: str, keys: Sequence[str]) -> None:
-        """Get every key once, and watch."""
+        """Fetch every key once, and watch."""
         address = {"server": server, "namespace": "prod", "token": token}
         self._ask({"op": "new", **address, "app": self.name, "options": OPTIONS})
         for key in keys:
@@ -47,14 +47,14 @@ class Watcher:
         self._ask({"op": "watch"})
 
     def look(self, keys: Sequence[str], pause: float, stopped: threading.Event) -> None:
-        """Look at every key again and again."""
+        """Read every key repeatedly."""
         while not stopped.wait(pause):
             for key in keys:
                 self._get(key)
             self._take_updates()
 
     def differences(self, state: State) -> dict[str, Any]:
-        """By key, what it holds or has told last where that is not so in the state."""
+        """By key, what the driver has cached or last reported, if that differs from the state."""
         self._take_updates()
         differences: dict[str, Any] = {}
         for key, (version, content) in state.items():
@@ -95,7 +95,7 @@ class Watcher:
 
 
 class Watchers:
-    """Several, each in a thread of its own."""
+    """Several watchers, each in its own thread."""
 
     def __init__(self, watchers: Sequence[Watcher], threads: ThreadPoolExecutor) -> None:
         self.members = watchers
@@ -104,7 +104,7 @@ class Watchers:
         self._looking: list[Future[None]] = []
 
     def watch(self, server: str, token: str, keys: Sequence[str]) -> None:
-        """Begin, and look at every key from now on."""
+        """Start, and check every key from now on."""
         started = [
             self._threads.submit(watcher.watch, server, token, keys) for watcher in self.members
         ]
@@ -117,21 +117,21 @@ class Watchers:
         ]
 
     def check(self) -> None:
-        """What was seen so far has to be right."""
+        """All results so far must be right."""
         for future in self._looking:
             if future.done():
                 future.result()
 
     def stop(self) -> None:
-        """Look no longer; a failure if one of them ever was wrong."""
+        """Stop checking; fails if a result was ever wrong."""
         self._stopped.set()
         for future in self._looking:
             future.result()
 
     def hold(self, served: Callable[[], State]) -> None:
-        """Wait until each holds what is served, which is asked for anew with each look: a replica
-        may be behind, and a publish that nobody waits for any more may still come. A failure says
-        who doesn't."""
+        """Wait until each watcher has the served version, which is fetched again for each check: a
+        replica may be behind, and an unanswered publish may still be applied. A failure names the
+        watchers."""
         waiting = [self._threads.submit(self._holds, watcher, served) for watcher in self.members]
         for future in waiting:
             future.result()
@@ -156,7 +156,7 @@ class Watchers:
 
 @contextmanager
 def driven_watchers(count: int) -> Iterator[Watchers]:
-    """So many processes of the SDKs in turn, not watching yet."""
+    """So many processes with the SDKs in turn, not watching yet."""
     names = [name for name, _ in zip(itertools.cycle(available()), range(count))]
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(count))
@@ -166,7 +166,7 @@ def driven_watchers(count: int) -> Iterator[Watchers]:
             for number, (name, driver) in enumerate(zip(names, drivers, strict=True))
         ]
         watchers = Watchers(members, threads)
-        # First of all at the end: no thread uses a driver that ends.
+        # Last of all: no thread uses a driver that has ended.
         stack.callback(watchers.end)
         yield watchers
 

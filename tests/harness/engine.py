@@ -1,4 +1,4 @@
-"""A real run engine process for tests, and one for all tests that only need it to be there."""
+"""A real run engine process for tests, and a shared one for tests that don't change it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from promptops_flows.protocol.engine_protocol import RunEvent
 from promptops_flows.steps.models import ModelChoice
 from promptops_flows.steps.plans import AgentPlan
 
-# How long an engine, which loads Prefect, may take to start on a busy machine.
+# The time that an engine, which loads Prefect, may need to start on a busy machine.
 READY_SECONDS = 120.0
 
 THREE_STEPS: list[dict[str, Any]] = [
@@ -48,7 +48,7 @@ THREE_STEPS: list[dict[str, Any]] = [
 
 @dataclass(frozen=True)
 class EngineProcess:
-    """`log` is the file of its output, `engine_id` what outlives its restarts."""
+    """`log` is the file with its output, `engine_id` stays the same across restarts."""
 
     engine_id: str
     socket: Path
@@ -63,7 +63,7 @@ class EngineProcess:
 
 
 def use_engine(platform: RunningPlatform, engine: EngineProcess) -> None:
-    """Have the platform's runs go to this engine from now on."""
+    """Let the platform use this engine from now on."""
     platform.platform.execution.engine._socket = engine.socket
 
 
@@ -77,9 +77,9 @@ def running_engine(
     environment: Mapping[str, str] | None = None,
     predecessor: EngineProcess | None = None,
 ) -> Iterator[EngineProcess]:
-    """With a `predecessor` it takes over its identity and its socket."""
+    """With a `predecessor` it uses that engine's identity and socket."""
     engine_id = predecessor.engine_id if predecessor else uuid.uuid4().hex[-12:]
-    # Not pytest's folder: the path of a Unix socket may have about 100 bytes only.
+    # Not pytest's folder: the path of a Unix socket may have at most about 100 bytes.
     folder = predecessor.log.parent if predecessor else Path(tempfile.mkdtemp(prefix="engine-"))
     socket, log = folder / "run" / "engine.sock", folder / "engine.log"
     spec = engine_spec(
@@ -152,7 +152,7 @@ def workflow(steps: list[Any], *, variables: Any = None, **fields: Any) -> RunRe
 
 
 def agent(**fields: Any) -> RunRequest:
-    """A run of an agent on provider `openai`, whose plan has these fields."""
+    """A run of an agent with the provider `openai`, whose plan has these fields."""
     defaults = {
         "prompt": ({"role": "user", "content": "Hi {{name}}"},),
         "is_chat": False,
@@ -163,7 +163,7 @@ def agent(**fields: Any) -> RunRequest:
 
 @asynccontextmanager
 async def prepared(client: EngineClient, asked: RunRequest) -> AsyncIterator[StartedRun]:
-    """The run, not let go; its connection is closed at the end."""
+    """A prepared run that isn't started; its connection is closed at the end."""
     run = await client.start(asked)
     try:
         yield run
@@ -175,7 +175,7 @@ async def prepared(client: EngineClient, asked: RunRequest) -> AsyncIterator[Sta
 async def under_way(
     client: EngineClient, asked: RunRequest
 ) -> AsyncIterator[tuple[str, AsyncIterator[RunEvent]]]:
-    """The run's id in Prefect and its events to come, once its first step has begun."""
+    """The run's id in Prefect and its further events, once its first step has begun."""
     async with going(client, asked) as (run, events):
         yield run.flow_run_id, events
 
@@ -184,7 +184,7 @@ async def under_way(
 async def going(
     client: EngineClient, asked: RunRequest
 ) -> AsyncIterator[tuple[StartedRun, AsyncIterator[RunEvent]]]:
-    """The run and its events to come, once its first step has begun."""
+    """The run and its further events, once its first step has begun."""
     async with prepared(client, asked) as run:
         await run.go()
         events = run.events()
@@ -200,7 +200,7 @@ async def run_to_end(client: EngineClient, asked: RunRequest) -> RunRecord:
 
 
 async def unavailable(client: EngineClient, words: str = "", within: float = READY_SECONDS) -> str:
-    """Why no run can be taken, once the reason holds `words`."""
+    """The reason why no run can be accepted, once it contains `words`."""
     pause = pauses()
     async with asyncio.timeout(within):
         while True:

@@ -1,4 +1,4 @@
-"""Reads server-sent events as they come."""
+"""Reads server-sent events while they arrive."""
 
 import json
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ class SentEvent(NamedTuple):
 
 
 async def events_of(answer: httpx.Response) -> AsyncIterator[SentEvent]:
-    """The events of an answer that is being streamed; comments are passed over."""
+    """The events of a streamed response; comments are skipped."""
     name = ""
     async for line in answer.aiter_lines():
         field, _, value = line.partition(": ")
@@ -24,7 +24,7 @@ async def events_of(answer: httpx.Response) -> AsyncIterator[SentEvent]:
 
 
 class RunStreamEvent(NamedTuple):
-    """An event of a run, by which a stream may be resumed where it has an id."""
+    """An event of a run; a stream can be resumed after an event with an id."""
 
     name: str
     data: Any
@@ -32,7 +32,7 @@ class RunStreamEvent(NamedTuple):
 
 
 async def run_events_of(answer: httpx.Response) -> AsyncIterator[RunStreamEvent]:
-    """As `events_of`, with ids."""
+    """Like `events_of`, with ids."""
     name, event_id = "", None
     async for line in answer.aiter_lines():
         field, _, value = line.partition(": ")

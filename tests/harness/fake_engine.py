@@ -1,7 +1,7 @@
 """A run engine without Prefect, whose steps end when the test says so, and which can be killed.
 
-It speaks the engine's protocol on a socket and executes the steps of a list one after the other: it
-counts them, and their output names them.
+It implements the engine's protocol on a socket and executes the steps of a list one after the
+other: it counts them, and their output names them.
 """
 
 from __future__ import annotations
@@ -51,13 +51,14 @@ START = -1
 
 
 class FakeEngine:
-    """`executed` counts the steps by run and place; `requests` are the runs that it was sent.
+    """`executed` counts the steps by run and place; `requests` are the received runs.
 
-    A step for which `hold` says so stays in flight, and shows in `held`, until `release`; the place
-    0 is the end of the run, and `START` what comes before its first step. A step whose place is in
-    `failing` fails; one that runs a workflow has one inner step. At an approval the run is
-    suspended; `ended` are the suspended flow runs that were to end, with what they show. What else
-    it is asked is in `questions`, and stays without an answer while `holds_questions`.
+    A step for which `hold` returns true stays in progress, and is listed in `held`, until
+    `release`; the place 0 is the end of the run, and `START` the time before its first step. A step
+    whose place is in `failing` fails; one that runs a workflow has one inner step. At an approval
+    the run is suspended; `ended` are the suspended flow runs that were cancelled, with their
+    messages. All other requests are in `questions`, and get no reply while `holds_questions` is
+    set.
     """
 
     def __init__(self, socket: Path) -> None:
@@ -78,7 +79,7 @@ class FakeEngine:
         self._server = await asyncio.start_unix_server(self._serve, self.socket)
 
     async def kill(self) -> None:
-        """End at once, and with it all runs."""
+        """Stop at once, with all runs."""
         assert self._server is not None
         self._server.close()
         self.socket.unlink(missing_ok=True)
@@ -88,7 +89,7 @@ class FakeEngine:
         self.held.clear()
 
     def release(self) -> None:
-        """Let the steps that are held end, and hold no more."""
+        """Let the held steps end, and hold no more."""
         self.hold = lambda _run, _place: False
         self.holds_questions = False
         self._released.set()
@@ -113,7 +114,7 @@ class FakeEngine:
             await self._released.wait()
 
     async def execute(self, run_id: str, place: int) -> None:
-        """One step, or what comes before the first or after the last one."""
+        """Execute one step, or wait before the first or after the last one."""
         if place > 0:
             self.executed[run_id, place] += 1
         if self.hold(run_id, place):
@@ -168,7 +169,7 @@ class _Session:
             hearing.cancel()
 
     async def _hear(self) -> str | None:
-        """Who cancels the run; None when the platform is gone."""
+        """Who cancels the run; None if the platform is gone."""
         try:
             while True:
                 message = await self._receive()

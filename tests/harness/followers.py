@@ -1,4 +1,4 @@
-"""A client that resumes where it left off."""
+"""A client that resumes after a disconnection."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ class Following:
         self.hello = hello
 
     async def next(self) -> dict[str, Any]:
-        """The next message that is no heartbeat."""
+        """The next message that isn't a heartbeat."""
         while True:
             message = await next_event(self.connection)
             if message["type"] != "heartbeat":
@@ -44,7 +44,7 @@ class Following:
 async def following(
     platform: RunningPlatform, since: int | None = None, **query: str
 ) -> AsyncIterator[Following]:
-    """Follows from `since` on, or from now; with the feed's epoch, unless another is given."""
+    """Watches from `since` on, or from now; with the feed's epoch, unless another one is passed."""
     feed = platform.platform.changes.feed
     if since is None:
         await platform.announced()
@@ -63,7 +63,8 @@ async def following(
 async def feed_events(
     platform: RunningPlatform, after: int, env: str = "prod"
 ) -> list[dict[str, Any]]:
-    """What a watcher of the environment must have been told since then, from the feed's table."""
+    """The events since then that a watcher of the environment must receive, from the feed's
+    table."""
     async with platform.platform.database.read() as transaction:
         rows = await transaction.session.scalars(
             select(ChangeRow)
@@ -86,8 +87,8 @@ async def feed_events(
 async def follow_at_random(
     replicas: Sequence[RunningPlatform], since: int, epoch: str, done: asyncio.Event, seed: int
 ) -> list[int]:
-    """Come and go, at one replica and another, until it is `done` and all was told; the revisions
-    of the events, as they came."""
+    """Connect and disconnect repeatedly, at one replica and another, until it is `done` and has
+    received everything; returns the revisions of the events, in order of arrival."""
     chance, seen = random.Random(seed), []
     start = since
     while not done.is_set():
@@ -108,7 +109,7 @@ async def follow_at_random(
 
 
 async def closed(connection: ClientConnection) -> int:
-    """The code with which the server closes."""
+    """The close code of the server."""
     with pytest.raises(ConnectionClosed) as ended:
         await asyncio.wait_for(_read(connection), WAIT_SECONDS)
     assert ended.value.rcvd is not None

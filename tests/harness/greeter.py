@@ -1,7 +1,7 @@
-"""A program that uses the Python SDK, as a user would write it.
+"""A program that uses the Python SDK like a user's program.
 
-It prints a JSON line for each prompt it holds, one when it watches, and one for each update, until
-its input ends. Its arguments: the server's URL, its token, then the keys.
+It prints a JSON line for each prompt, one when it watches, and one for each update, until its input
+ends. Its arguments: the server's URL, its token, then the keys.
 """
 
 from __future__ import annotations

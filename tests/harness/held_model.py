@@ -1,4 +1,4 @@
-"""A model that answers when a test lets it: what waits for it is under way until then."""
+"""A model that answers when a test lets it: steps that call it stay in progress until then."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +19,7 @@ KIND = "openai-compatible"
 
 @dataclass(frozen=True)
 class HeldModel:
-    """`step` asks it, when the run's body holds `access`; `hold.release()` lets it answer."""
+    """`step` calls it, if the run's body contains `access`; `hold.release()` lets it answer."""
 
     url: str
     hold: Hold
@@ -27,7 +27,7 @@ class HeldModel:
 
     @property
     def target(self) -> dict[str, str]:
-        """Members that have the playground ask it."""
+        """Fields that let the playground call it."""
         return {"provider": KIND, "model": "m", **self.access}
 
     @property
@@ -35,12 +35,12 @@ class HeldModel:
         return {"base_url": self.url, "api_key": "sk-held"}
 
     async def is_asked(self) -> None:
-        """Wait until it is."""
+        """Wait until a call is in progress."""
         await asyncio.wait_for(self.hold.reached.wait(), WAIT_SECONDS)
 
     @property
     def request(self) -> RunRequest:
-        """A run of this one step, for an engine."""
+        """A run of this step, for an engine."""
         return request([self.step], **self.access)
 
 
@@ -54,7 +54,7 @@ async def held_model() -> AsyncIterator[HeldModel]:
 
 @contextmanager
 def held_model_beside() -> Iterator[tuple[HeldModel, Callable[[], None]]]:
-    """One for tests without a loop, in a thread of its own, and what lets it answer."""
+    """For tests without a loop: the model in its own thread, and a function that lets it answer."""
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(held_model()) as model,

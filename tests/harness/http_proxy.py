@@ -1,4 +1,4 @@
-"""An HTTP proxy that notes what it is asked for: it makes tunnels and passes requests on."""
+"""An HTTP proxy that records its requests: it makes tunnels and forwards requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROXY_LOGIN = "proxy-authorization"
 
 
 class HttpProxy:
-    """Names of servers mean nothing to it: all its connections go to `port` of this machine."""
+    """Host names are ignored: all its connections go to `port` on this machine."""
 
     def __init__(self, port: int, credentials: str = "") -> None:
         self._port = port
@@ -66,7 +66,7 @@ class HttpProxy:
         return server
 
     def _forward(self, client: socket.socket, first: str, headers: list[str]) -> None:
-        """One request, as from a client of its own; the server ends the connection after it."""
+        """One request, like that of a separate client; the server ends the connection after it."""
         method, url, version = first.split(" ")
         parts = urlsplit(url)
         kept = [header for header in headers if header and not header.lower().startswith("proxy-")]

@@ -1,4 +1,4 @@
-"""A fake of Langfuse's public API of prompts, on a real socket."""
+"""A fake of Langfuse's public API for prompts, on a real socket."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _CHANGED = "2026-01-02T03:04:05.000Z"
 
 
 class FakeLangfuse:
-    """`prompts` has the versions of each, oldest first."""
+    """`prompts` has the versions of each prompt, oldest first."""
 
     def __init__(self) -> None:
         self.prompts: dict[str, list[dict[str, Any]]] = {}
         self.url = ""
 
     def add(self, name: str, prompt: Any, *labels: str, **more: Any) -> None:
-        """Another version, with labels that others lose, as `latest` always."""
+        """Add a version with labels, which are removed from other versions, like `latest`."""
         versions = self.prompts.setdefault(name, [])
         for version in versions:
             version["labels"] = [

@@ -1,4 +1,4 @@
-"""One of each kind in two environments, and API keys that are limited to one of them."""
+"""Objects of each kind in two environments, and API keys that are limited to one of them."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from harness.people import sent
 from harness.platform import RunningPlatform, new_key
 
 OPEN, SECRET = "dev", "prod"
-# In the names and texts of all that is of the other environment.
+# Part of the names and texts of everything in the other environment.
 MARK = "classified"
 CONVERSATION = "chat-1"
 Things = dict[str, str]
@@ -22,8 +22,8 @@ Things = dict[str, str]
 
 @dataclass
 class World:
-    """One of each kind in both environments: `things` are ids by the name that paths have for
-    them. `client` sends the limited key, `other` another one with the same limits."""
+    """One object of each kind in both environments: `things` are ids by the name of the path
+    parameter. `client` sends the limited key, `other` another one with the same limits."""
 
     platform: RunningPlatform
     client: httpx.AsyncClient
@@ -46,7 +46,7 @@ async def ask(client: httpx.AsyncClient, **body: Any) -> str:
 
 
 async def made(platform: RunningPlatform, env: str) -> tuple[Things, list[str]]:
-    """One of each kind that refers to a prompt of the environment, and runs of all."""
+    """One object of each kind that refers to a prompt of the environment, and runs of all."""
     text = f"{MARK} {new_key()}" if env == SECRET else "Hello"
     key = f"{MARK}-{new_key()}" if env == SECRET else new_key()
     http, reference = platform.http, {"key": key, "env": env}

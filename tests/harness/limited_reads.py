@@ -1,8 +1,8 @@
-"""How the limits of an API key are tried: filters of lists, and routes that have what to hide."""
+"""Requests that test the limits of an API key: filters of lists, and routes with hidden objects."""
 
 from harness.limited_keys import MARK, SECRET
 
-# Filters that could find what a list without them does not show.
+# Filters that could reveal what the unfiltered list hides.
 QUERIES: tuple[dict[str, str], ...] = (
     {},
     {"limit": "200"},
@@ -13,7 +13,7 @@ QUERIES: tuple[dict[str, str], ...] = (
     {"source": "playground", "status": "ok"},
     {"source": "agent", "provider": "mock"},
 )
-# Where somebody without limits is told of the other environment's things.
+# Routes that return objects of the other environment to callers without limits.
 TELLING = {
     "/api/prompts",
     "/api/prompts/{prompt_id}/usage",

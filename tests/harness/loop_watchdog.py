@@ -1,7 +1,7 @@
-"""Finds callbacks that hold the event loop for too long, which delays every other request.
+"""Detects callbacks that block the event loop for too long, which delays all other requests.
 
-What counts is the processor time of the loop's own thread, less that of the garbage collector: a
-busy machine makes a callback late, not guilty.
+It measures the processor time of the loop's own thread, without the garbage collector: on a busy
+machine a callback is late without being at fault.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 import pytest_asyncio
 
 LIMIT_SECONDS = 0.25
-# Fixtures are run by the plugin, and start whole platforms.
+# The plugin runs fixtures, and these start whole platforms.
 TEST_FILES = (str(Path(__file__).parent.parent), str(Path(pytest_asyncio.__file__).parent))
 
 
@@ -29,7 +29,7 @@ class LoopWatchdog:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Watch every loop of the process while the block runs."""
+        """Watch all loops of the process while the block runs."""
         run = asyncio.Handle._run
 
         def timed_run(handle: asyncio.Handle) -> None:
@@ -55,14 +55,14 @@ class LoopWatchdog:
 
 
 def _owner(handle: asyncio.Handle) -> object:
-    """The task of which the callback is a step, else the callback itself."""
+    """The task that the callback is a step of, or else the callback itself."""
     callback: Any = handle._callback  # type: ignore[attr-defined]
     owner = getattr(callback, "__self__", None)
     return owner if isinstance(owner, asyncio.Task) else callback
 
 
 def _is_of_a_test(handle: asyncio.Handle) -> bool:
-    """Whether the callback is a step of a coroutine of the tests, which share the loop."""
+    """Whether the callback is a step of one of the tests' own coroutines, which share the loop."""
     owner = _owner(handle)
     code = getattr(owner.get_coro(), "cr_code", None) if isinstance(owner, asyncio.Task) else None
     return code is not None and code.co_filename.startswith(TEST_FILES)

@@ -1,4 +1,5 @@
-"""Databases that are migrated already: each test that starts a platform would migrate one anew."""
+"""Databases that are migrated already: otherwise each test that starts a platform would migrate
+one."""
 
 import atexit
 import shutil
@@ -15,7 +16,7 @@ _TEMPLATE = "migrated"
 
 
 async def place_migrated_file(path: Path) -> None:
-    """A database of SQLite with the newest schema and no rows."""
+    """A SQLite database with the newest schema and no rows."""
     template = _folder() / "promptops.db"
     if not template.exists():
         await _migrate(SqliteFile(template))
@@ -24,7 +25,7 @@ async def place_migrated_file(path: Path) -> None:
 
 
 async def new_migrated_database(postgres: Postgres) -> str:
-    """The URL of a database of PostgreSQL with the newest schema and no rows."""
+    """The URL of a PostgreSQL database with the newest schema and no rows."""
     if not await postgres.has_database(_TEMPLATE):
         await postgres.new_database(_TEMPLATE)
         await _migrate(PostgresUrl(postgres.url(_TEMPLATE)))

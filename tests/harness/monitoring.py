@@ -1,4 +1,4 @@
-"""What deploy/ has for Prometheus and Grafana."""
+"""The files in deploy/ for Prometheus and Grafana."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def panels() -> list[dict[str, Any]]:
-    """All panels of the dashboard, its rows included."""
+    """All panels of the dashboard, including its rows."""
     listed: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
     return listed
 
@@ -33,7 +33,7 @@ def panel_expressions() -> list[str]:
 
 
 def expressions() -> list[str]:
-    """The queries of dashboard and alerts."""
+    """The queries of the dashboard and the alerts."""
     return [rule["expr"] for rule in rules()] + panel_expressions()
 
 

@@ -1,11 +1,12 @@
-"""MurmurHash3 x86 32 bit, written from its description, to check the one that the platform uses."""
+"""MurmurHash3 x86 32 bit, written from its specification, to verify the platform's
+implementation."""
 
 WORD = 0xFFFFFFFF
 FIRST, SECOND = 0xCC9E2D51, 0x1B873593
 
 
 def murmur3(data: bytes) -> int:
-    """The hash with seed 0, without a sign."""
+    """The hash with seed 0, unsigned."""
     hashed, tail = 0, len(data) - len(data) % 4
     for start in range(0, tail, 4):
         hashed ^= _scrambled(int.from_bytes(data[start : start + 4], "little"))

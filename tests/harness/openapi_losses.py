@@ -1,9 +1,9 @@
-"""What an API description lost against an earlier one: where existing callers would break.
+"""Incompatible differences of an API description from an earlier one, which would break callers.
 
-Requests may only be taken more widely, answers only be given more narrowly or with more fields.
-Additions are no losses, and neither are new values of an answer's enum: clients must take those.
-Rules over several fields, in `allOf`, are not compared: they say what was refused all along. So
-does a `discriminator` where there was an object without any fields.
+Requests may only become less restricted, responses only more restricted or richer in fields.
+Additions are compatible, and so are new values of a response's enum: clients must accept those.
+Rules over several fields, in `allOf`, are not compared: they describe what was always refused. So
+does a `discriminator` where the object had no fields before.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ EXACT = ("pattern", "format", "multipleOf")
 
 
 def losses(old: Json, new: Json) -> list[str]:
-    """A sentence for each loss; none means that every caller of `old` gets on with `new`."""
+    """A sentence for each loss; none if every caller of `old` works with `new`."""
     comparison = _Comparison(old, new)
     return [*comparison.document(), *comparison.errors()]
 
 
 @dataclass(frozen=True)
 class _Comparison:
-    """Of two documents, from the paths down to the schemas."""
+    """The comparison of two documents, from the paths down to the schemas."""
 
     old: Json
     new: Json
@@ -110,27 +110,27 @@ class _Comparison:
                     yield from self.answer(where, content["schema"], schema)
 
     def errors(self) -> Iterator[str]:
-        """All errors look alike, so their schema is compared once."""
+        """All errors have the same form, so their schema is compared once."""
         old, new = (document["components"]["schemas"]["Error"] for document in (self.old, self.new))
         yield from self.answer("the schema Error", old, new)
 
     def request(self, where: str, old: Json, new: Json) -> Iterator[str]:
-        """Whatever could be sent must still be taken."""
+        """Every request that was valid must still be valid."""
         yield from _Schemas(self.old, self.new, "request").compare(where, old, new)
 
     def answer(self, where: str, old: Json, new: Json) -> Iterator[str]:
-        """Whatever is answered must be what callers were led to expect."""
+        """Every response must be one that callers expect."""
         yield from _Schemas(self.old, self.new, "answer").compare(where, old, new)
 
 
 @dataclass(frozen=True)
 class _Schemas:
-    """Of two schemas, in one direction."""
+    """The comparison of two schemas, in one direction."""
 
     old: Json
     new: Json
     direction: Literal["request", "answer"]
-    # Pairs of references under comparison, for schemas that contain themselves.
+    # Pairs of references under comparison, for recursive schemas.
     open: frozenset[tuple[str, str]] = frozenset()
 
     def compare(self, where: str, old: Json, new: Json) -> Iterator[str]:
@@ -154,7 +154,7 @@ class _Schemas:
             yield from inside.each_in_some(where, after, before, "may now also be")
 
     def variants(self, where: str, old: Json, new: Json) -> Iterator[str]:
-        """Of two discriminators, both with a mapping."""
+        """Compare two discriminators, both with a mapping."""
         for value, reference in old["mapping"].items():
             if value not in new["mapping"]:
                 yield f"{where} no longer takes the {old['propertyName']} {value}"
@@ -165,9 +165,9 @@ class _Schemas:
     def each_in_some(
         self, where: str, these: list[Json], those: list[Json], change: str
     ) -> Iterator[str]:
-        """These alternatives must each be one of those, or a part of one.
+        """Each of these alternatives must match one of those, or a part of one.
 
-        Where only one has the kind of this one, what it says about that is more to the point.
+        If only one has the same type, its difference makes the better message.
         """
         for this in these:
             alike = [that for that in those if _kinds(this) & _kinds(that)]
@@ -182,7 +182,7 @@ class _Schemas:
         return self.one(where, old, new)
 
     def one(self, where: str, old: Json, new: Json) -> Iterator[str]:
-        """Of two schemas without alternatives."""
+        """Compare two schemas without alternatives."""
         narrower = self.direction == "request"
         wide, narrow = (new, old) if narrower else (old, new)
         if not _kinds(narrow) <= _kinds(wide):
@@ -219,7 +219,7 @@ class _Schemas:
 
 
 def _alternatives(document: Json, schema: Json) -> Iterator[Json]:
-    """The schemas of which a value must meet one, without references at their top."""
+    """The alternatives of a schema, without references at their top level."""
     if "$ref" in schema:
         target: Any = document
         for name in schema["$ref"].removeprefix("#/").split("/"):
@@ -245,7 +245,7 @@ KINDS = frozenset({"null", "boolean", "integer", "fraction", "string", "array", 
 
 
 def _kinds(schema: Json) -> frozenset[str]:
-    """The kinds of JSON values that it may take; a number is an integer or a fraction."""
+    """The JSON types that the schema allows; a number is an integer or a fraction."""
     kind = schema.get("type")
     if kind is None:
         return KINDS
@@ -258,7 +258,7 @@ def _described(schema: Json) -> str:
 
 
 def _limits(where: str, old: Json, new: Json) -> Iterator[str]:
-    """What could be sent and is not taken any more."""
+    """The types that were allowed and no longer are."""
     values, now = _values(old), _values(new)
     if now is not None and values is None:
         yield f"{where} takes only {_listed(now)} now"
@@ -276,7 +276,7 @@ def _limits(where: str, old: Json, new: Json) -> Iterator[str]:
 
 
 def _values(schema: Json) -> frozenset[str] | None:
-    """The only values that are taken, as JSON; None where there is no such list."""
+    """The only allowed values, as JSON; None without such a list."""
     if "const" in schema:
         return frozenset({json.dumps(schema["const"])})
     return frozenset(map(json.dumps, schema["enum"])) if "enum" in schema else None

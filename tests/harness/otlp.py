@@ -1,4 +1,4 @@
-"""A collector of traces: a small real HTTP server that keeps the spans it is sent."""
+"""A trace collector: a small real HTTP server that keeps the received spans."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ERROR = 2
 
 @dataclass(frozen=True)
 class SeenSpan:
-    """A span as it arrived; ids in hexadecimal digits, `parent` empty for a root."""
+    """A received span; ids in hexadecimal digits, `parent` is empty for a root."""
 
     service: str
     name: str
@@ -37,21 +37,21 @@ class SeenSpan:
 
 @dataclass
 class Collector:
-    """`url` is what OTEL_EXPORTER_OTLP_ENDPOINT names."""
+    """`url` is the value for OTEL_EXPORTER_OTLP_ENDPOINT."""
 
     url: str
     spans: list[SeenSpan] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
     def one(self, condition: Callable[[SeenSpan], bool]) -> SeenSpan:
-        """The span that is wanted, once it has arrived."""
+        """The first matching span, once it has arrived."""
         span: SeenSpan = eventually(
             lambda: next((span for span in list(self.spans) if condition(span)), None),
         )
         return span
 
     def span_named(self, name: str, trace_id: str | None = None) -> SeenSpan:
-        """The span of that name, of that trace if one is given, once it has arrived."""
+        """The span of that name, and of that trace if one is passed, once it has arrived."""
         return self.one(lambda span: span.name == name and trace_id in (None, span.trace_id))
 
 

@@ -1,4 +1,4 @@
-"""Users, API keys and workspaces for tests: made over the wire, each with a client of its own."""
+"""Users, API keys and workspaces for tests: created over the API, each with its own client."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,13 +12,13 @@ PASSWORD = "a password for tests"
 
 
 def sent(answer: httpx.Response) -> Any:
-    """The data of an answer that must be a 200."""
+    """The data of a response that must be a 200."""
     assert answer.status_code == 200, answer.text
     return answer.json().get("data")
 
 
 async def new_user(platform: RunningPlatform, role: str) -> dict[str, Any]:
-    """An account with a name of its own."""
+    """An account with a unique name."""
     body = {"username": f"{role}-{new_key()}", "password": PASSWORD, "role": role}
     user: dict[str, Any] = sent(await platform.http.post("/api/users", json=body))
     return user
@@ -52,7 +52,7 @@ async def new_api_key(platform: RunningPlatform, **fields: Any) -> str:
 async def new_workspace(
     platform: RunningPlatform, visibility: str = "open", **members: dict[str, Any]
 ) -> str:
-    """The id of a workspace that has these members: `editor=user` gives that role there."""
+    """The id of a workspace with these members: `editor=user` gives the user that role."""
     body = {"name": new_key(), "visibility": visibility}
     made = sent(await platform.http.post("/api/workspaces", json=body))
     for role, user in members.items():
@@ -62,6 +62,6 @@ async def new_workspace(
 
 
 async def join(platform: RunningPlatform, workspace: str, user: dict[str, Any], role: str) -> None:
-    """Let a user into a workspace."""
+    """Add a user to a workspace."""
     url = f"/api/workspaces/{workspace}/members/{user['id']}"
     sent(await platform.http.put(url, json={"role": role}))

@@ -1,4 +1,4 @@
-"""A workspace with callers of every kind and something of each kind in it."""
+"""A workspace with callers and objects of every kind."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,11 +15,11 @@ Maker = Callable[["Place"], Awaitable[str]]
 
 STEPS = [{"name": "greet", "type": "render", "template": "Hello"}]
 FAILING = [{"name": "ask", "type": "model", "provider": "mock", "model": "mock-fail-refused"}]
-# In the names of what a restricted workspace holds, so that a leak is seen.
+# Part of the names of everything in a restricted workspace, so that leaks are detected.
 CLASSIFIED = "classified"
 CONVERSATION = "chat-1"
 VERSION = "1"
-# It waits for what never happens.
+# It waits for an event that never happens.
 TRIGGER = {
     "on": {"event": "run.failed", "workflow": "never"},
     "deliver": {"url": "http://127.0.0.1:9/hook"},
@@ -28,11 +28,11 @@ MEMBERS = ("viewer", "editor", "admin")
 
 
 class Place:
-    """A workspace, and the token of each caller by the caller's name; None for nobody.
+    """A workspace, and the token of each caller by the caller's name; None for an anonymous one.
 
     In an open workspace `viewer`, `editor` and `admin` have these roles everywhere, in a restricted
-    one as its members, being viewers elsewhere. `outsider` is an editor everywhere and admin of
-    another restricted workspace. `sdk` is a key, in a restricted workspace of just that one.
+    one they are its members, and viewers elsewhere. `outsider` is an editor everywhere and admin of
+    another restricted workspace. `sdk` is an API key, limited to the workspace if it is restricted.
     """
 
     def __init__(self, platform: RunningPlatform, visibility: str) -> None:
@@ -49,7 +49,7 @@ class Place:
         return self.visibility == "open"
 
     async def fill(self) -> None:
-        """Make the workspace and the callers."""
+        """Create the workspace and the callers."""
         for name in MEMBERS:
             await self._take(name, await self.account(name))
         outsider = await new_account(self.platform, "editor")
@@ -73,19 +73,19 @@ class Place:
         return await new_workspace(self.platform, self.visibility, **members)
 
     async def shared(self, maker: Maker) -> str:
-        """What `maker` makes, made once for all who don't change it."""
+        """What `maker` creates, once for all callers that don't change it."""
         if maker not in self._shared:
             self._shared[maker] = await maker(self)
         return self._shared[maker]
 
     async def make(self, path: str, **body: Any) -> dict[str, Any]:
-        """Make something in the workspace, with a key of its own, and answer it."""
+        """Create an object in the workspace, with a unique key, and return it."""
         body = {"key": self.key(), "workspace": self.workspace, **body}
         made: dict[str, Any] = sent(await self.platform.http.post(path, json=body))
         return made
 
     def key(self) -> str:
-        """A key that nothing else has."""
+        """A unique key."""
         return new_key() if self.is_open else f"{CLASSIFIED}-{new_key()}"
 
     async def _take(self, caller: str, account: Account) -> None:
@@ -104,7 +104,7 @@ async def prompt(place: Place) -> str:
 
 
 async def served_key(place: Place) -> str:
-    """The key of a prompt in the environment that is fetched without naming one."""
+    """The key of a prompt in the environment that is fetched by default."""
     return str((await place.make("/api/prompts", content="served", env="prod"))["key"])
 
 
@@ -116,7 +116,7 @@ async def workflow(place: Place) -> str:
 
 
 async def agent(place: Place) -> str:
-    """The id of an agent that is published as VERSION and remembers CONVERSATION."""
+    """The id of an agent that is published as VERSION and has the conversation CONVERSATION."""
     made = await place.make("/api/agents", prompt="Hello")
     await publish(place, f"/api/agents/{made['id']}")
     url = f"/api/agents/{made['id']}/run"
@@ -149,7 +149,7 @@ async def trigger(place: Place) -> str:
 
 
 async def delivery(place: Place) -> str:
-    """The id of one of the trigger that was made last."""
+    """The id of a delivery of the last created trigger."""
     return await failed_delivery(place.platform, place.newest_trigger)
 
 
@@ -162,7 +162,7 @@ async def run(place: Place) -> str:
 
 
 async def run_under_way(place: Place) -> str:
-    """The id of a run that no engine has."""
+    """The id of a run that isn't executed."""
     new = NewRun(new_id(), place.workspace, "workflow", place.key())
     async with place.platform.platform.database.write() as transaction:
         await place.platform.platform.runlog.log.open(transaction, new)
@@ -177,7 +177,7 @@ async def schedule(place: Place) -> str:
 
 
 async def approval(place: Place) -> str:
-    """The id of something that whoever may run workflows decides."""
+    """The id of an approval that everybody who may run workflows can decide."""
     return await new_approval(place.platform, place.workspace, key=place.key(), allow_link=True)
 
 
@@ -195,7 +195,8 @@ async def failed_run(place: Place) -> str:
 
 
 async def change_request(place: Place) -> str:
-    """The id of a request of somebody else, in an environment where admins may bypass it."""
+    """The id of another user's change request, in an environment where admins may bypass
+    approvals."""
     url = f"/api/workspaces/{place.workspace}/environments"
     rows = [{"name": row["name"]} for row in sent(await place.platform.http.get(url))]
     if "guarded" not in [row["name"] for row in rows]:

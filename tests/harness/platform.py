@@ -1,4 +1,4 @@
-"""A real platform on a real socket, in the test's own process and loop."""
+"""A real platform on a real socket, in the test's process and event loop."""
 
 import asyncio
 import itertools
@@ -36,69 +36,69 @@ NO_TLS = False
 
 @dataclass
 class RunningPlatform:
-    """A platform that serves; `http` sends the static token."""
+    """A running platform; `http` sends the static token."""
 
     platform: Platform
     port: int
     http: httpx.AsyncClient
 
     def client(self, token: str | None) -> httpx.AsyncClient:
-        """Another caller; close it, or use it in a `with`."""
+        """Another caller; close it, or use it in a `with` statement."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         url = f"http://127.0.0.1:{self.port}"
         return httpx.AsyncClient(base_url=url, headers=headers, verify=NO_TLS)
 
     async def create(self, key: str | None = None, **fields: Any) -> dict[str, Any]:
-        """Make a prompt and answer it."""
+        """Create a prompt and return it."""
         answer = await self.http.post("/api/prompts", json={"key": key or new_key(), **fields})
         assert answer.status_code == 200, answer.text
         created: dict[str, Any] = answer.json()["data"]
         return created
 
     async def publish(self, prompt_id: str) -> dict[str, Any]:
-        """Publish the working copy and answer the version."""
+        """Publish the working copy and return the version."""
         answer = await self.http.post("/api/prompts/publish", json={"id": prompt_id})
         assert answer.status_code == 200, answer.text
         version: dict[str, Any] = answer.json()["data"]
         return version
 
     async def fetch(self, key: str, env: str = "prod", **query: str) -> httpx.Response:
-        """What an SDK fetches."""
+        """The prompt as an SDK fetches it."""
         return await self.http.get(f"/api/sdk/prompts/{key}", params={"env": env, **query})
 
     async def announced(self) -> None:
-        """Wait until what happened so far is announced: who connects now hears nothing of what
-        earlier tests did on the same platform."""
+        """Wait until all changes so far are announced: a new connection then receives nothing of
+        what earlier tests did on the same platform."""
         await until(lambda: self.platform.runlog.events.are_taken)
-        # With its database away there is nothing that would be announced.
+        # Without its database there is nothing to announce.
         await self.platform.changes.feed.poll_now(5)
 
     @asynccontextmanager
     async def watch(self, **query: str) -> AsyncIterator[ClientConnection]:
-        """A watching client, connected; without `since` it hears of what happens from now on."""
+        """A connected watching client; without `since` it receives the events from now on."""
         if "since" not in query:
             await self.announced()
         params = httpx.QueryParams({"token": TOKEN, **query})
-        # Without pings of its own: a test may keep it from reading for long.
+        # Without its own pings: a test may stop reading for long.
         address = f"ws://127.0.0.1:{self.port}/ws?{params}"
         async with connect(address, ping_interval=None) as connection:
             yield connection
 
 
 def new_key() -> str:
-    """A key that no other test uses."""
+    """A unique key."""
     return f"key-{new_id()}"
 
 
 async def next_event(connection: ClientConnection) -> dict[str, Any]:
-    """The next event; fails when none comes in time."""
+    """The next event; fails if none arrives in time."""
     text = await asyncio.wait_for(connection.recv(), WAIT_SECONDS)
     event: dict[str, Any] = json.loads(text)
     return event
 
 
 async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
-    """Wait until `condition` holds; fails when it does not in time."""
+    """Wait until `condition` is true; fails if that takes too long."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
@@ -107,7 +107,7 @@ async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) ->
 async def until_found(
     look: Callable[[], Awaitable[list[T]]], seconds: float = WAIT_SECONDS
 ) -> list[T]:
-    """Look until there is something; fails when there is nothing in time."""
+    """Repeat until there is a result; fails if there is none in time."""
     pause = pauses()
     async with asyncio.timeout(seconds):
         while not (outcome := await look()):
@@ -116,7 +116,7 @@ async def until_found(
 
 
 def new_data_folder() -> Path:
-    """A data folder with a path short enough for a Unix socket, which pytest's own is not."""
+    """A data folder with a path that is short enough for a Unix socket, unlike pytest's own."""
     return Path(tempfile.mkdtemp(prefix="promptops-"))
 
 
@@ -128,9 +128,9 @@ async def new_settings(
     empty: bool = False,
     **changes: Any,
 ) -> Settings:
-    """Settings of a platform with a database of this kind, which no platform has used yet.
+    """Settings of a platform with a new database of this kind.
 
-    It has its schema already; with `empty` the platform's first start makes that.
+    The database has its schema already; with `empty` the platform's first start creates it.
     """
     url = None
     if kind == "postgresql":
@@ -187,7 +187,7 @@ class _Server(uvicorn.Server):
         self._stopped.set()
 
     async def main_loop(self) -> None:
-        """Uvicorn's own, but for the pause between its looks, which a stop would wait for."""
+        """Uvicorn's own main loop without its pauses, which would delay a stop."""
         stopped = asyncio.create_task(self._stopped.wait())
         for counter in itertools.count():
             if await self.on_tick(counter):

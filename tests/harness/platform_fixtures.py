@@ -1,11 +1,11 @@
-"""Fixtures: platforms on both databases, and a watchdog over their event loop."""
+"""Fixtures: platforms on both databases, and a watchdog for their event loop."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-# Loaded with the first secret otherwise, in the loop, which the watchdog would take for a stall.
+# Otherwise loaded with the first secret, in the loop, which the watchdog would report.
 import cryptography.fernet  # noqa: F401
 import pytest
 import pytest_asyncio
@@ -34,7 +34,7 @@ def loop_watchdog() -> Iterator[LoopWatchdog]:
 
 @pytest.fixture(autouse=True)
 def no_stalled_loop(loop_watchdog: LoopWatchdog) -> Iterator[None]:
-    """Fails a test in which the loop stood still: one request must not delay all others."""
+    """Fails a test that blocked the loop: one request must not delay all others."""
     loop_watchdog.stalls.clear()
     yield
     if loop_watchdog.stalls:
@@ -51,7 +51,7 @@ def database_kind(request: pytest.FixtureRequest) -> DatabaseKind:
 async def platform(
     database_kind: DatabaseKind, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningPlatform]:
-    """Shared by many tests: use keys of your own."""
+    """Shared by many tests: use unique keys."""
     async with _fresh_platform(database_kind, request) as running:
         yield running
 
@@ -60,7 +60,7 @@ async def platform(
 async def module_platform(
     database_kind: DatabaseKind, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningPlatform]:
-    """For a module's tests alone, which depend on what else the platform holds."""
+    """For the tests of one module, which depend on the platform's other content."""
     async with _fresh_platform(database_kind, request) as running:
         yield running
 
@@ -79,8 +79,8 @@ async def _fresh_platform(
 
 @pytest.fixture(scope="session", autouse=True)
 def few_rounds() -> Iterator[None]:
-    """A hundredth of the work for each password in most tests: hashing is not their subject, and
-    takes longer than all else in them."""
+    """A hundredth of the password hashing rounds in most tests: hashing isn't their subject, and
+    would take most of their time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "ROUNDS", PRODUCT_ROUNDS // 100)
         yield
@@ -88,13 +88,13 @@ def few_rounds() -> Iterator[None]:
 
 @pytest.fixture
 def costly_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many rounds as a platform in use has."""
+    """As many rounds as in production."""
     monkeypatch.setattr(passwords, "ROUNDS", PRODUCT_ROUNDS)
 
 
 @pytest.fixture
 def no_slow_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changes reach other replicas by NOTIFY alone: the slow poll can't stand in for it."""
+    """Changes reach other replicas only by NOTIFY: the slow poll can't replace it."""
     monkeypatch.setattr(feed, "POSTGRES_POLL_SECONDS", 3600.0)
 
 

@@ -1,8 +1,8 @@
-"""Ports for servers of tests, which listen later, or stop and listen again.
+"""Ports for test servers that listen later, or stop and listen again.
 
-They are below those from which the system takes the ports of outgoing connections: no program's
-connection takes one in between, and no client that tries a closed one again and again gets it for
-its own end, and so connects to itself.
+They are below the range that the system uses for outgoing connections, so that no program's
+connection takes one in between, and no client that retries a closed port gets it as its own port
+and connects to itself.
 """
 
 import os
@@ -20,7 +20,7 @@ _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port() -> int:
-    """A port that nobody listens on at the moment, and that was not handed out before."""
+    """A port that is free now and wasn't returned before."""
     for port in _candidates():
         with reserve_port(port) as reserved:
             if reserved.getsockname()[1] == port:
@@ -31,8 +31,8 @@ def free_port() -> int:
 
 @cache
 def _candidates() -> Iterator[int]:
-    """The share of this process of pytest's, in an order of its own: a port that another one has
-    handed out, and does not listen on yet, would look free."""
+    """The ports of this pytest process, in its own order: a port that another process has returned,
+    and that isn't used yet, would look free."""
     end = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _OUTGOING_FIRST
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

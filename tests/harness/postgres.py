@@ -1,4 +1,4 @@
-"""One PostgreSQL for the session, from a wheel; a database of its own for whoever asks."""
+"""One PostgreSQL server for the session, from a wheel, with a separate database for each user."""
 
 import shutil
 import tempfile
@@ -16,13 +16,13 @@ from promptops_platform.settings import Settings
 
 
 class Postgres:
-    """Makes databases."""
+    """Creates databases."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     async def new_database(self, name: str | None = None, *, template: str = "template1") -> str:
-        """The URL of a database, empty or as its template is."""
+        """The URL of a new database, empty or copied from a template."""
         name = name or f"test_{new_id()}"
         connection = await asyncpg.connect(host=str(self.folder), user="postgres")
         try:
@@ -40,12 +40,12 @@ class Postgres:
             await connection.close()
 
     def url(self, name: str) -> str:
-        """As PROMPTOPS_DATABASE_URL takes it."""
+        """The URL in the form of PROMPTOPS_DATABASE_URL."""
         return f"postgresql://postgres:@/{name}?host={self.folder}"
 
     @asynccontextmanager
     async def unreachable(self, settings: Settings) -> AsyncIterator[None]:
-        """Cut every connection to a database, and refuse new ones, until the block ends."""
+        """Close all connections to a database, and refuse new ones, until the block ends."""
         assert settings.database_url is not None
         name = settings.database_url.get_secret_value().partition("@/")[2].partition("?")[0]
         connection = await asyncpg.connect(host=str(self.folder), user="postgres")
@@ -62,12 +62,11 @@ class Postgres:
 
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """A server of its own, gone at the end."""
-    # Not pytest's folder: under root the server runs as a user who may not look into that.
-    # On the disk, as each of its databases takes 8 MB, and there are hundreds.
+    """A separate server, stopped at the end."""
+    # Not pytest's folder: as root, the server runs as a user who can't read that.
     folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=DISK))
     with PostgresServer(folder, cleanup_mode="stop") as server:
-        # No test cuts the power: a commit need not reach the disk.
+        # No test cuts the power, so commits need not reach the disk.
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             server.psql(f"ALTER SYSTEM SET {name} = off;")
         server.psql("SELECT pg_reload_conf();")

@@ -1,4 +1,4 @@
-"""Prefect's SQLite file from outside: how large it is, and making what it holds more and older."""
+"""Prefect's SQLite file from outside: its size, and functions that multiply and age its content."""
 
 import sqlite3
 from contextlib import closing
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BUSY_SECONDS = 60
-# All that Prefect writes for a run, and the columns of it that name rows of these.
+# The tables that Prefect writes for a run, and their columns with ids of these rows.
 _OF_RUNS = (
     *("flow_run", "flow_run_state", "task_run", "task_run_state"),
     *("log", "artifact", "events", "event_resources"),
@@ -25,7 +25,7 @@ class PrefectHistory:
     database: Path
 
     def size(self) -> int:
-        """In bytes; what lies in the write-ahead log is moved into the file first."""
+        """In bytes; the write-ahead log is moved into the file first."""
         with closing(sqlite3.connect(self.database, timeout=_BUSY_SECONDS)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return self.database.stat().st_size
@@ -46,12 +46,12 @@ class PrefectHistory:
         )
 
     def multiply(self, times: int) -> None:
-        """Let there be so many of each run, with all that belongs to it."""
+        """Copy each run so many times, with everything that belongs to it."""
         with closing(sqlite3.connect(self.database, timeout=_BUSY_SECONDS)) as connection:
             for table in _OF_RUNS:
                 rows = connection.execute(f"PRAGMA table_info({table})").fetchall()
                 names = [row[1] for row in rows]
-                # The last digits of a random id become the number of the copy.
+                # The last digits of a random id are replaced by the number of the copy.
                 copied = [
                     f"substr({name}, 1, 32) || printf('%04x', n)" if name in _IDS else name
                     for name in names
@@ -65,7 +65,7 @@ class PrefectHistory:
             connection.commit()
 
     def age(self, *, kept: int) -> None:
-        """Let all runs but the `kept` newest, and all events, have happened three days ago."""
+        """Move all runs but the `kept` newest, and all events, three days into the past."""
         newest = f"SELECT id FROM flow_run ORDER BY end_time DESC LIMIT {kept}"
         changes = {
             "flow_run": f"end_time = {_SHIFT.format('end_time')} WHERE id NOT IN ({newest})",

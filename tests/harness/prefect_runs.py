@@ -16,8 +16,8 @@ def flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
 
 
 def ended_flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
-    """The flow run once Prefect knows its end, for which an engine does not hold its answer back
-    where Prefect is slow."""
+    """The flow run once Prefect has stored its end: if Prefect is slow, the engine reports the
+    result first."""
 
     def look() -> dict[str, Any] | None:
         run = flow_run(server, flow_run_id)
@@ -27,8 +27,8 @@ def ended_flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
 
 
 async def until_state(server: PrefectServer, name: str, *flow_run_ids: str) -> None:
-    """Wait until Prefect shows that state of all these runs; it may learn of the end of a run after
-    the run's caller."""
+    """Wait until Prefect shows that state of all these runs, possibly after the caller has the
+    result."""
 
     def states() -> set[str]:
         return {flow_run(server, flow_run_id)["state_name"] for flow_run_id in flow_run_ids}
@@ -37,7 +37,7 @@ async def until_state(server: PrefectServer, name: str, *flow_run_ids: str) -> N
 
 
 def task_runs(server: PrefectServer, flow_run_id: str, count: int) -> list[dict[str, Any]]:
-    """The run's task runs in order, once Prefect has written `count` of them to their ends.
+    """The run's task runs in order, once Prefect has written the ends of `count` of them.
 
     Prefect writes task runs with a delay, their end before their state.
     """
@@ -56,7 +56,7 @@ def task_runs(server: PrefectServer, flow_run_id: str, count: int) -> list[dict[
 
 
 def leave_behind(client: httpx.Client, count: int, engine_id: str) -> list[str]:
-    """So many runs that an engine of that identity seems to have left running."""
+    """So many runs that look like runs that an engine of that identity left behind."""
     flow_id = client.post("flows/", json={"name": "left"}).raise_for_status().json()["id"]
     tags = ["promptops", f"engine:{engine_id}"]
     run = {"flow_id": flow_id, "tags": tags, "state": {"type": "RUNNING"}}

@@ -39,7 +39,7 @@ class PrefectServer:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """The tuned server on a free port with an empty data folder, up and answering."""
+    """The tuned server on a free port with an empty data folder, ready."""
     data = tmp_path_factory.mktemp("prefect-server")
     port, auth = free_port(), "admin:test-password"
     spec = prefect_server_spec(data=data, host="127.0.0.1", port=port, auth=auth)
@@ -55,7 +55,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
 
 @contextmanager
 def frozen(server: PrefectServer) -> Iterator[None]:
-    """Alive and connected, but silent."""
+    """Alive and connected, but not responding."""
     os.kill(server.pid, signal.SIGSTOP)
     try:
         yield
@@ -64,7 +64,7 @@ def frozen(server: PrefectServer) -> Iterator[None]:
 
 
 def spawn(spec: ChildSpec, log: Path) -> subprocess.Popen[bytes]:
-    """The process as the supervisor starts it: it ends when its stdin pipe does."""
+    """The process as the supervisor starts it: it ends when its stdin is closed."""
     env = {**inherited(os.environ), **spec.env, "PROMPTOPS_PARENT_PIPE": "1"}
     with log.open("ab") as output:
         return subprocess.Popen(

@@ -1,4 +1,5 @@
-"""Runs of every kind whose texts, addresses and keys can be looked for afterwards."""
+"""Runs of every kind with recognizable texts, addresses and keys, which tests search for
+afterwards."""
 
 from __future__ import annotations
 
@@ -16,21 +17,21 @@ from harness.platform import RunningPlatform, new_key, until_found
 from harness.vendors import Answer
 from harness.vendors.openai import chat, error
 
-# Numbers for tests, which are nobody's.
+# Test numbers, which belong to nobody.
 CARDS = {"none": 4111111111111111, "redact": 5555555555554444, "full": 378282246310005}
 
 
 class Marks:
-    """Texts that stand nowhere else; `name`, one of `CARDS`, tells those of one test from those of
-    another."""
+    """Texts that occur nowhere else; `name`, one of `CARDS`, distinguishes the texts of different
+    tests."""
 
     def __init__(self, name: str) -> None:
         self.text = f"zebra-{name}-at-dawn"
-        # In the name of a step, which its definition keeps.
+        # Part of a step's name, which its definition contains.
         self.author = f"author.{name}@private.example.org"
         self.email = f"ada.{name}@private.example.org"
         self.key = f"sk-thatIsTheKeyOf{name}1234"
-        # What the caller of a run gives for its vendor.
+        # What the caller of a run passes for its vendor.
         self.own_key = f"own-credential-of-{name}-4711"
         self.card = str(CARDS[name])
         self.customer = f"CUST-{self.card[::-1]}"
@@ -45,7 +46,7 @@ class Marks:
 
 @dataclass
 class PrivateRuns:
-    """Makes runs and remembers how they ended."""
+    """Starts runs and records how they ended."""
 
     platform: RunningPlatform
     place: ToolPlace
@@ -66,7 +67,7 @@ class PrivateRuns:
         return await self._run("agents", agent, **body)
 
     async def detached(self, steps: Sequence[Mapping[str, Any]], **body: Any) -> str:
-        """The id of a run that nobody waits for."""
+        """The id of a new run with `"wait": false`."""
         workflow = await self._saved("workflows", steps=steps)
         url = f"/api/workflows/{workflow['id']}/run"
         answer = await self.http.post(url, json={"wait": False, **body})
@@ -74,7 +75,7 @@ class PrivateRuns:
         return str(answer.json()["run_id"])
 
     async def ended(self, run_id: str) -> dict[str, Any]:
-        """That run once it has ended."""
+        """A detached run once it has ended."""
 
         async def look() -> list[dict[str, Any]]:
             answer = await self.http.get(f"/api/runs/{run_id}")
@@ -83,12 +84,12 @@ class PrivateRuns:
 
         (run,) = await until_found(look)
         self.statuses.append(200 if run["status"] == "ok" else 502)
-        # One that was cancelled while it was queued has none.
+        # A run that was cancelled while it was queued has none.
         self.flow_runs += filter(None, [run["flow_run_id"]])
         return run
 
     async def lose(self, run_id: str) -> None:
-        """Let the platform lose its connection to the engine during that run."""
+        """Cut the platform's connection to the engine during that run."""
         started = self.platform.platform.execution.detached.active[run_id].started
         assert started is not None
         await started.close()
@@ -101,7 +102,7 @@ class PrivateRuns:
         return answer
 
     async def conversation(self) -> list[str]:
-        """What the model is told in the second run of a conversation."""
+        """The model's input in the second run of a conversation."""
         words = self.marks.all
         agent = await self._saved("agents", **self.place.agent(tools=[], prompt="Be kind."))
         self.place.model.answers(says(f"I see, {words}"), says("You said it."))
@@ -118,7 +119,7 @@ class PrivateRuns:
             for row in (await self.http.get(url)).json()["data"]:
                 read = await self.http.get(f"{url}/{row['id']}")
                 conversations.append(read.raise_for_status().json()["data"])
-                # By the id of its caller as well.
+                # Also by the id of its caller.
                 by_own_id = await self.http.get(f"{url}/{self.marks.chat_id}")
                 assert by_own_id.json()["data"] == conversations[-1]
         return conversations
@@ -145,7 +146,7 @@ async def private_runs(platform: RunningPlatform, marks: Marks) -> AsyncIterator
 
 
 async def run_workflows(runs: PrivateRuns) -> None:
-    """Ones that end well, and ones whose vendor or template fails."""
+    """Runs that succeed, and runs whose vendor or template fails."""
     marks = runs.marks
     render = {"name": f"mail {marks.author}", "type": "render", "template": "Say {{city}} {{card}}"}
     call = {"name": "call", "type": "model", "provider": "openai-compatible", "model": "scripted"}
@@ -169,9 +170,9 @@ async def run_workflows(runs: PrivateRuns) -> None:
 
 
 async def run_durably(runs: PrivateRuns) -> None:
-    """One that fails, its retry where it can be retried, one that is resumed after its engine was
-    lost, and ones that are cancelled while they run and while they are queued, on a platform that
-    has one place."""
+    """A run that fails, its retry if it can be retried, a run that is resumed after its engine was
+    lost, and runs that are cancelled while they run and while they are queued, on a platform with
+    one place."""
     marks = runs.marks
     render = {"name": f"mail {marks.author}", "type": "render", "template": "Say {{city}} {{card}}"}
     call = {"name": "call", "type": "model", "provider": "openai-compatible", "model": "scripted"}
@@ -207,7 +208,7 @@ async def run_durably(runs: PrivateRuns) -> None:
 
 
 async def run_agents(runs: PrivateRuns) -> None:
-    """One that calls every tool there is, wrongly and well, and ones that fail."""
+    """A run that calls all tools, with wrong and right arguments, and runs that fail."""
     marks = runs.marks
     city = json.dumps({"city": marks.all})
     runs.place.model.answers(
@@ -258,7 +259,7 @@ async def run_playground(runs: PrivateRuns) -> None:
 
 
 def files_with(folders: Sequence[Path], *markers: str) -> dict[str, list[str]]:
-    """Which files hold which of the markers, in any case."""
+    """The files that contain one of the markers, ignoring case."""
     files: dict[str, list[str]] = {}
     for path in (path for folder in folders for path in sorted(folder.rglob("*"))):
         if not path.is_file():

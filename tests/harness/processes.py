@@ -1,4 +1,4 @@
-"""Waiting for real conditions, and looking at real processes."""
+"""Waits for real conditions, and inspects real processes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-# How long to wait for what must come, which a busy machine may delay for many seconds. No test that
-# passes waits so long; less is for tests whose subject is the time.
+# The limit for waiting, since a busy machine may delay things for many seconds. No passing test
+# waits that long; shorter limits are for tests about time.
 WAIT_SECONDS = 60.0
 
 
 def pauses() -> Iterator[float]:
-    """Seconds between looks: short for what comes at once, longer for what takes its time, as each
-    look is work for the server that the test waits for."""
+    """Seconds between checks: short at first, longer for slow conditions, since each check is work
+    for the server."""
     pause = 0.02
     while True:
         yield pause
@@ -24,7 +24,7 @@ def pauses() -> Iterator[float]:
 
 
 def eventually(look: Callable[[], T | None], *, seconds: float = WAIT_SECONDS) -> T:
-    """The first true answer of `look`; a failure after `seconds`."""
+    """The first true result of `look`; fails after `seconds`."""
     deadline, pause = time.monotonic() + seconds, pauses()
     while not (answer := look()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s, last: {answer!r}"
@@ -33,14 +33,14 @@ def eventually(look: Callable[[], T | None], *, seconds: float = WAIT_SECONDS) -
 
 
 def is_alive(pid: int) -> bool:
-    """False for a zombie too: an orphan's entry stays until some init process collects it."""
+    """False also for a zombie: an orphan's entry stays until an init process reaps it."""
     try:
         os.kill(pid, 0)
         status = Path(f"/proc/{pid}/stat").read_text()
     except ProcessLookupError:
         return False
     except FileNotFoundError:
-        # Gone in between, or no Linux, where orphans are collected at once.
+        # Gone in the meantime, or not Linux, where orphans are reaped at once.
         return not Path("/proc/self").exists()
-    # The process name before it, in parentheses, may hold anything.
+    # The process name before it, in parentheses, may contain anything.
     return status.rpartition(")")[2].split()[0] != "Z"

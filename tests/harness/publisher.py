@@ -1,4 +1,4 @@
-"""Somebody who edits and publishes at a steady rate, and remembers what was answered."""
+"""Edits and publishes at a steady rate, and records the responses."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-# A server that is killed between the write and its answer leaves this one waiting no longer.
+# If a server is killed between the write and its response, the publisher waits at most this long.
 REQUEST_SECONDS = 10.0
 REACH_SECONDS = 120.0
 
 
 class Publisher:
-    """Goes to the servers that listen at `ports` in turn; the list may change meanwhile."""
+    """Uses the servers at `ports` in turn; the list may change meanwhile."""
 
     def __init__(self, ports: Sequence[int], token: str, prompts: Sequence[str]) -> None:
-        # By prompt, the content of each version whose publish was answered.
+        # By prompt, the content of each version whose publish was confirmed.
         self.acknowledged: dict[str, dict[str, str]] = {prompt: {} for prompt in prompts}
         self.count = 0
         self.unanswered = 0
@@ -30,7 +30,7 @@ class Publisher:
         self._stopped = asyncio.Event()
 
     async def more(self, count: int) -> None:
-        """Until so many more publishes are acknowledged."""
+        """Wait until so many more publishes are confirmed."""
         target = self.count + count
         async with asyncio.timeout(REACH_SECONDS):
             while self.count < target:
@@ -39,13 +39,13 @@ class Publisher:
                 await self._news.wait()
 
     def stop(self) -> None:
-        """Begin no other publish."""
+        """Start no more publishes."""
         self._stopped.set()
         self._news.set()
 
     async def run(self, rate: float) -> None:
-        """So many publishes a second over all prompts, until it is stopped and the last of them
-        is answered."""
+        """So many publishes per second over all prompts, until it is stopped and the last ones are
+        answered."""
         interval = len(self.acknowledged) / rate
         try:
             async with (
@@ -64,7 +64,7 @@ class Publisher:
         for number in itertools.count(1):
             if await self._is_stopped_by(due):
                 return
-            # Who is late does not catch up: the rate is never higher.
+            # Delays aren't caught up: the rate never exceeds the limit.
             due = max(due + interval, time.monotonic())
             try:
                 await self._publish(client, prompt, f"{prompt} edit {number} {{{{who}}}}")
@@ -97,7 +97,7 @@ class Publisher:
 
 @asynccontextmanager
 async def publishing(publisher: Publisher, rate: float) -> AsyncIterator[None]:
-    """Publishes until the end of the block; what goes wrong in it comes out there."""
+    """Publishes until the end of the block, which raises its errors."""
     running = asyncio.create_task(publisher.run(rate))
     try:
         yield

@@ -1,13 +1,13 @@
-"""Which tests are quick enough for `make check`: those that need no server but one platform that
-they share."""
+"""Selects the tests that are quick enough for `make check`: those that need no server except one
+shared platform."""
 
 from pathlib import PurePath
 
 import pytest
 
-# Whoever has one of them starts a platform, an engine or a Prefect server.
+# Fixtures that start a platform, an engine or a Prefect server.
 SERVERS = frozenset({"data_folder", "engine", "prefect_server"})
-# What is there starts programs.
+# Tests in these folders start programs.
 PROGRAMS = frozenset({"attacks", "bench", "chaos", "conformance", "e2e"})
 
 

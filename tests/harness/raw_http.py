@@ -1,4 +1,4 @@
-"""HTTP byte by byte, for what no client library sends."""
+"""HTTP byte by byte, for requests that no client library sends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -10,12 +10,12 @@ UPGRADE = (
     b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
-# Longer than anything that is expected.
+# Longer than any expected wait.
 PATIENCE_SECONDS = 60.0
 
 
 class RawConnection(asyncio.Protocol):
-    """A connection that sends what it is told, and keeps what comes, also before a reset."""
+    """A connection that sends given bytes, and keeps received ones, even before a reset."""
 
     def __init__(self) -> None:
         self.received = bytearray()
@@ -35,7 +35,8 @@ class RawConnection(asyncio.Protocol):
         return self._closed.is_set()
 
     async def send(self, *pieces: bytes) -> int:
-        """Send them one after the other; how many bytes went before the server hung up."""
+        """Send them one after the other; returns how many bytes were sent before the server
+        disconnected."""
         return await self.send_all(pieces)
 
     async def send_all(self, pieces: Iterable[bytes]) -> int:
@@ -44,20 +45,20 @@ class RawConnection(asyncio.Protocol):
             if self.is_closed:
                 break
             self.transport.write(piece)
-            # Also where nothing waits: what has come is read between two pieces.
+            # Also if nothing waits: received data is read between two pieces.
             await asyncio.sleep(0)
             await self._writable.wait()
             sent += len(piece)
         return sent
 
     async def read_to_end(self) -> bytes:
-        """What came until the server closed."""
+        """The data received until the server closed."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._closed.wait()
         return bytes(self.received)
 
     async def read_until(self, mark: bytes) -> bytes:
-        """What has come once `mark` is in it."""
+        """The data received, once it contains `mark`."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while mark not in self.received:
                 assert not self.is_closed, bytes(self.received)
@@ -107,7 +108,7 @@ async def exchange(port: int, *pieces: bytes) -> bytes:
 
 
 def request(line: str, *headers: str, body: bytes = b"", host: bool = True) -> bytes:
-    """A request whose connection is closed after its answer, unless `headers` say otherwise."""
+    """A request whose connection is closed after its response, unless `headers` say otherwise."""
     lines = [f"{line} HTTP/1.1", *(["Host: localhost"] if host else []), *headers]
     if not any(header.lower().startswith("connection:") for header in headers):
         lines.append("Connection: close")
@@ -115,12 +116,12 @@ def request(line: str, *headers: str, body: bytes = b"", host: bool = True) -> b
 
 
 def status(answer: bytes) -> int:
-    """The status of the first answer; 0 where the server hung up without one."""
+    """The status of the first response; 0 if the server disconnected without one."""
     return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
 
 
 def header(answer: bytes, name: str) -> str | None:
-    """A header of the first answer."""
+    """A header of the first response."""
     for line in answer.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
         key, _, value = line.partition(b":")
         if key.decode().lower() == name:

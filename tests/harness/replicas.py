@@ -1,4 +1,4 @@
-"""Two platforms on one database that know each other."""
+"""Two platforms that share one database as replicas."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""A relay in front of an HTTP server that notes which requests pass."""
+"""A relay in front of an HTTP server that records requests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ REQUEST_LINE = re.compile(rb"^([A-Z]+) (\S+) HTTP/1\.1\r$", re.MULTILINE)
 
 
 class RequestLog(TcpGate):
-    """`requests` are methods and paths, in the order in which they came. A request whose first line
-    comes in two pieces is missed: no client sends one so."""
+    """`requests` are methods and paths, in order. A request whose first line arrives in two pieces
+    is missed; no client sends such requests."""
 
     def __init__(self, target_port: int) -> None:
         super().__init__(target_port)

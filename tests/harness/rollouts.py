@@ -19,7 +19,7 @@ async def published(platform: RunningPlatform, *contents: str, env: str = "prod"
 
 
 async def put(platform: RunningPlatform, prompt: dict[str, Any], **fields: Any) -> httpx.Response:
-    """The answer to setting the prompt's rollout."""
+    """The response to setting the prompt's rollout."""
     return await platform.http.put(f"/api/prompts/{prompt['id']}/rollout", json=fields)
 
 

@@ -1,4 +1,4 @@
-"""Runs that are logged past the engine, as the playground logs its own."""
+"""Runs that are logged without the engine, like the playground's."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ async def close_run(platform: RunningPlatform, run_id: str, end: RunFinished = C
 async def run_steps(
     platform: RunningPlatform, run: NewRun, *steps: StepFinished, end: RunFinished
 ) -> None:
-    """Log a run as one of the engine is logged, from its start to its end."""
+    """Log a run like one of the engine, from its start to its end."""
     log = platform.platform.runlog.log
     await open_run(platform, run)
     for step in steps:

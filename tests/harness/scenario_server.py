@@ -1,7 +1,7 @@
-"""The platform as an SDK sees it, played from a scenario of `sdk/conformance/scenarios`.
+"""The platform as an SDK sees it, driven by a scenario of `sdk/conformance/scenarios`.
 
-It keeps a small feed of its own, so that what a healthy platform does need not be written into
-each scenario, and does wrong whatever a step asks for.
+It has its own small feed, so that scenarios need not describe what a healthy platform does, and
+misbehaves if a step asks for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NO_SUCH_PROMPT = '{"error":"no such prompt","code":"not_found"}'
 
 
 class ScenarioServer(SdkServer):
-    """Prompts with a feed of changes; every request, watcher and message of a client is noted."""
+    """Prompts with a change feed; records every request, watcher and client message."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.epoch = "epoch-1"
@@ -44,10 +44,10 @@ class ScenarioServer(SdkServer):
         self.scripts: dict[str, deque[dict[str, Any]]] = {}
         self.always: dict[str, dict[str, Any]] = {}
         self.released = threading.Event()
-        # Answers that wait for that.
+        # Responses that wait.
         self.hanging = 0
         self.pongs = 0
-        # How connections are greeted: `status`, `hello` (false: none), `resync` (true: always).
+        # The greeting of connections: `status`, `hello` (false: none), `resync` (true: always).
         self.watching: dict[str, Any] = {}
         self.messages: list[dict[str, Any]] = []
         self.news = threading.Condition()
@@ -60,13 +60,13 @@ class ScenarioServer(SdkServer):
         self.runs = True
 
     def stop(self) -> None:
-        """Also when it is stopped already."""
+        """Also after the server has stopped."""
         if self.runs:
             self.runs = False
             super().stop()
 
     def publish(self, prompt: dict[str, Any] | None, event: dict[str, Any], *, tell: bool) -> None:
-        """Serve this from now on under the event's key (None: no longer), as a new revision."""
+        """Serve this from now on under the event's key (None: delete it), as a new revision."""
         self.revision += 1
         if prompt is None:
             self.prompts.pop(event["key"], None)
@@ -78,19 +78,19 @@ class ScenarioServer(SdkServer):
             self.send_text(json.dumps(numbered))
 
     def send_text(self, text: str) -> None:
-        """To the newest watcher, if it is still there."""
+        """Send to the newest watcher, if it is still connected."""
         if self.watchers:
             with contextlib.suppress(OSError):
                 self.watchers[-1].send(frame(TEXT, text.encode("utf-8", "surrogatepass")))
 
     def ping(self) -> None:
-        """Return once the newest watcher has read all that was sent to it."""
+        """Return once the newest watcher has read everything that was sent to it."""
         target = self.pongs + 1
         self.watchers[-1].send(frame(PING, b"read?"))
         assert self.wait_for(lambda: self.pongs >= target, DEADLINE), "no pong came"
 
     def hang_up(self, code: int | None) -> None:
-        """End the newest watcher's connection, with a closing frame if it has a code."""
+        """End the newest watcher's connection, with a close frame if it has a code."""
         watcher = self.watchers[-1]
         if code is None:
             watcher.drop()
@@ -98,12 +98,13 @@ class ScenarioServer(SdkServer):
             watcher.send(frame(CLOSE, struct.pack("!H", code)))
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Whether the condition came true in time; it is tried after each request and message."""
+        """Whether the condition became true in time; it is checked after each request and
+        message."""
         with self.news:
             return self.news.wait_for(condition, seconds)
 
     def fetches(self, key: str) -> int:
-        """How often the prompt was asked for."""
+        """How often the prompt was fetched."""
         return len(self.fetched(key))
 
     def fetched(self, key: str) -> list[dict[str, Any]]:
@@ -113,7 +114,8 @@ class ScenarioServer(SdkServer):
     def answer(self, path: str, headers: dict[str, str]) -> Answer:
         key = key_in(path)
         script = self._next_script(key) or {}
-        # Decided before it is noted and before any wait, as by one that reads and is slow then.
+        # Decided before it is recorded and before any wait, like a slow server that has already
+        # read its data.
         if script.keys() & {"status", "hang_up"}:
             answer = self._scripted(script)
         else:

@@ -18,7 +18,7 @@ SCENARIOS = Path(__file__).parents[2] / "sdk" / "conformance" / "scenarios"
 WAIT_SECONDS = 5.0
 
 Step = dict[str, Any]
-# Members of a step that are about the step, not part of the command.
+# Members of a step that aren't part of the command.
 OF_THE_STEP = {"ok", "error", "words", "secrets", "begin", "until", "within", "note"}
 
 
@@ -33,7 +33,7 @@ def all_cases() -> list[dict[str, Any]]:
 
 
 def problem(expected: Any, actual: Any, where: str = "") -> str | None:
-    """The first difference, or None if `found` has all that is expected."""
+    """The first difference, or None if `found` contains everything expected."""
     differences: Iterator[str | None] = iter(
         [f"{where or 'the answer'} is {actual!r}, not {expected!r}"]
     )
@@ -55,7 +55,7 @@ def problem(expected: Any, actual: Any, where: str = "") -> str | None:
 
 
 class Player:
-    """One case, with a server and a folder of its own."""
+    """One case, with its own server and folder."""
 
     def __init__(self, driver: Driver, server: ScenarioServer, folder: Path) -> None:
         self._driver = driver
@@ -64,7 +64,7 @@ class Player:
         self._options: dict[str, Any] = {}
 
     def play(self, case: dict[str, Any]) -> None:
-        """Raises AssertionError that names the step."""
+        """Raises an AssertionError that names the step."""
         for prompt in case.get("prompts", []):
             self._server.prompts[prompt["key"]] = prompt
         self._server.watching = case.get("watching", {})
@@ -255,7 +255,7 @@ class Player:
         return sorted((self._folder / "disk").glob("*"))
 
     def _expect_disk(self, step: Step) -> None:
-        # A client need not wait until it is written.
+        # A client need not wait until the file is written.
         eventually(lambda: len(self._files()) == step["files"], seconds=WAIT_SECONDS)
 
     def _disk_damage(self, step: Step) -> None:

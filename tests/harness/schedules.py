@@ -1,4 +1,4 @@
-"""Schedules, by their routes."""
+"""Schedules, over the API."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ WITHIN = 60.0
 
 
 async def saved_schedule(platform: RunningPlatform, **fields: Any) -> dict[str, Any]:
-    """A schedule of a workflow that greets Ada, by default daily."""
+    """A schedule of a workflow that greets Ada, daily by default."""
     if "workflow" not in fields and "agent" not in fields:
         workflow = await save_workflow(platform, SAY, input_schema=SCHEMA)
         fields["workflow"] = workflow["key"]
@@ -30,14 +30,14 @@ async def saved_schedule(platform: RunningPlatform, **fields: Any) -> dict[str, 
 
 
 async def schedule(platform: RunningPlatform, schedule_id: str) -> dict[str, Any]:
-    """As it is now."""
+    """Its current state."""
     return dict(sent(await platform.http.get(f"/api/schedules/{schedule_id}")))
 
 
 async def schedule_once(
     platform: RunningPlatform, schedule_id: str, condition: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
-    """The schedule once it is so."""
+    """The schedule once the condition is true."""
 
     async def look() -> list[dict[str, Any]]:
         now = await schedule(platform, schedule_id)
@@ -47,7 +47,7 @@ async def schedule_once(
 
 
 async def delete_schedule(platform: RunningPlatform, schedule_id: str) -> None:
-    """Tests share Prefect, so nothing is left that becomes due."""
+    """Delete its flow runs: tests share Prefect, so nothing may become due later."""
     sent_ok = await platform.http.delete(f"/api/schedules/{schedule_id}")
     assert sent_ok.status_code == 200, sent_ok.text
 
@@ -55,20 +55,20 @@ async def delete_schedule(platform: RunningPlatform, schedule_id: str) -> None:
 async def deployment(
     platform: RunningPlatform, server: PrefectServer, schedule_id: str
 ) -> dict[str, Any]:
-    """The schedule's deployment as Prefect has it, once Prefect has it."""
+    """The schedule's deployment in Prefect, once it exists."""
     made = await schedule_once(platform, schedule_id, lambda now: bool(now["deployment_url"]))
     return in_prefect(server, made["deployment_url"]) or {}
 
 
 def in_prefect(server: PrefectServer, url: str) -> dict[str, Any] | None:
-    """A deployment by its id or the address of its page; None where Prefect has none."""
+    """A deployment by its id or the address of its page; None if it doesn't exist."""
     with server.client() as client:
         answer = client.get(f"deployments/{url.rpartition('/')[2]}")
     return dict(answer.json()) if answer.is_success else None
 
 
 def flow_runs(server: PrefectServer, deployment_id: str) -> list[dict[str, Any]]:
-    """Those of a deployment whose time has come, the earliest first."""
+    """The due flow runs of a deployment, earliest first."""
     filters = {
         "flow_runs": {
             "deployment_id": {"any_": [deployment_id]},
@@ -83,8 +83,8 @@ def flow_runs(server: PrefectServer, deployment_id: str) -> list[dict[str, Any]]
 async def flow_run_saying(
     server: PrefectServer, deployment_id: str, state: str, words: str
 ) -> dict[str, Any]:
-    """The first flow run of a deployment that is in this state with these words, once there is
-    one."""
+    """The first flow run of a deployment in this state with these words in its message, once there
+    is one."""
 
     def look() -> dict[str, Any] | None:
         for flow_run in flow_runs(server, deployment_id):
@@ -98,7 +98,7 @@ async def flow_run_saying(
 async def missed_since(
     platform: RunningPlatform, schedule_id: str, since: datetime, anchor: datetime
 ) -> None:
-    """As if nothing had run since then; its interval counts from `anchor`."""
+    """Pretend that nothing has run since then; its interval counts from `anchor`."""
     async with platform.platform.database.write() as transaction:
         row = await transaction.session.get_one(ScheduleRow, schedule_id)
         row.settled_at, row.anchor = since, anchor
@@ -106,7 +106,8 @@ async def missed_since(
 
 
 async def delete_schedules(platform: RunningPlatform) -> None:
-    """All of them, with what they run: tests share Prefect, also with one that has failed."""
+    """Delete all schedules and what they run: tests share Prefect, also with one that has
+    failed."""
     for made in sent(await platform.http.get("/api/schedules")):
         runs = (await schedule(platform, made["id"]))["last_runs"]
         await delete_schedule(platform, made["id"])

@@ -1,4 +1,5 @@
-"""The driver of each SDK: a program that does with its SDK what it reads, a JSON line at a time."""
+"""The driver of each SDK: a program that executes commands with its SDK, one JSON line at a
+time."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ from typing import Any
 
 SDK = Path(__file__).parents[2] / "sdk"
 JAVA_CLASSES = [SDK / "java" / "target" / folder for folder in ("classes", "test-classes")]
-# `make` sets it: there every SDK has to be built.
+# `make` sets it: every SDK must be built there.
 ALL_SDKS = "PROMPTOPS_TEST_ALL_SDKS"
-# A driver has this long for a line: commands of the scenarios take some seconds at most.
+# The time-out for a driver's line: commands of the scenarios take some seconds at most.
 ANSWER_SECONDS = 30.0
 
 COMMANDS = {
@@ -38,7 +39,7 @@ COMMANDS = {
         "io.promptops.conformance.Driver",
     ],
 }
-# What has to be there for a driver to run, beside its interpreter.
+# The files that a driver needs, besides its interpreter.
 NEEDED = {
     "python": SDK / "python" / "conformance" / "driver.py",
     "python-async": SDK / "python" / "conformance" / "driver.py",
@@ -56,7 +57,7 @@ def missing(name: str) -> str | None:
 
 
 def available() -> list[str]:
-    """The drivers that can run here; a failure where every SDK has to be built."""
+    """The drivers that can run here; fails if every SDK must be built."""
     lacking = {name: missing(name) for name in COMMANDS}
     wrong = [why for why in lacking.values() if why is not None]
     assert not (wrong and os.environ.get(ALL_SDKS)), wrong
@@ -73,13 +74,13 @@ class Driver:
         self._reader.start()
 
     def begin(self, command: dict[str, Any]) -> None:
-        """Send a command and don't wait for its answer."""
+        """Send a command without waiting for its reply."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
 
     def end(self, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
-        """The answer to the oldest command without one."""
+        """The reply to the oldest unanswered command."""
         try:
             line = self._lines.get(timeout=seconds)
         except queue.Empty:
@@ -90,12 +91,12 @@ class Driver:
         return answer
 
     def ask(self, command: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a command."""
+        """The reply to a command."""
         self.begin(command)
         return self.end()
 
     def join(self) -> None:
-        """Until all its output is read."""
+        """Wait until all its output is read."""
         self._reader.join(10)
 
     def _read(self) -> None:
@@ -107,7 +108,7 @@ class Driver:
 
 @contextmanager
 def running_driver(name: str, variables: Mapping[str, str] | None = None) -> Iterator[Driver]:
-    """The driver's process; it has to end by itself, with 0, at the end of its input.
+    """The driver's process; it must end by itself, with 0, at the end of its input.
 
     `variables` are set in its environment.
     """

@@ -1,8 +1,8 @@
-"""A server that speaks the SDK's part of the contract, with a hand on every byte of it.
+"""A server that implements the SDK's part of the contract, with control over every byte.
 
-It stands in for the platform where a test needs what a healthy platform never does: answers that
-hang, handshakes that lie, frames in pieces, connections that drop. Nothing here sleeps: tests
-wait on events with a deadline.
+It replaces the platform where a test needs what a healthy platform never does: responses that hang,
+invalid handshakes, frames in pieces, connections that drop. Nothing here sleeps: tests wait for
+events with a deadline.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
 
 
 def event(key: str, version: str = "v1", kind: str = "prompt.updated") -> dict[str, Any]:
-    """A change as the server tells of it."""
+    """A change as the server sends it."""
     return {"type": kind, "id": f"id-{key}", "key": key, "env": "prod", "version": version}
 
 
 class Watcher:
-    """The server's end of one event stream."""
+    """The server's side of one event stream."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Watcher:
         self.send(frame(PING, payload))
 
     def receive(self) -> tuple[int, bytes]:
-        """The client's next frame, unmasked; EOFError when it has closed without one."""
+        """The client's next frame, unmasked; EOFError if it closed without one."""
         head = self._exactly(2)
         assert head[0] & 0x80, "a client's frame in fragments"
         assert head[1] & 0x80, "a client's frame without a mask"
@@ -87,7 +87,7 @@ class Watcher:
         return head[0] & 0x0F, bytes(b ^ mask[i % 4] for i, b in enumerate(masked))
 
     def drop(self) -> None:
-        """Cut the connection without a goodbye."""
+        """Cut the connection without a close frame."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
         self.ended.set()
@@ -101,7 +101,7 @@ class Watcher:
 
 @dataclass
 class Hold:
-    """Keeps a prompt's answers back until the test lets them go."""
+    """Holds a prompt's responses until the test releases them."""
 
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     released: threading.Event = field(default_factory=threading.Event)
@@ -115,7 +115,7 @@ class Hold:
 
 @dataclass
 class Request:
-    """What a client asked for."""
+    """A client's request."""
 
     path: str
     headers: dict[str, str]
@@ -124,7 +124,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What is answered to a request; `hang_up` cuts the connection instead."""
+    """The response to a request; `hang_up` cuts the connection instead."""
 
     status: int
     body: bytes = b""
@@ -138,7 +138,7 @@ class SdkServer:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.prompts: dict[str, dict[str, Any]] = {}
         self.bodies: dict[str, tuple[int, bytes]] = {}
-        # Where the fetches of a key are sent instead.
+        # The redirect targets of fetches by key.
         self.redirects: dict[str, str] = {}
         self.holds: dict[str, Hold] = {}
         self.requests: list[Request] = []
@@ -173,7 +173,7 @@ class SdkServer:
         return sum(request.path.startswith(f"/api/sdk/prompts/{key}?") for request in self.requests)
 
     def answer(self, path: str, headers: dict[str, str]) -> Answer:
-        """What is answered to a GET."""
+        """The response to a GET."""
         if headers.get("authorization") != f"Bearer {self.token}":
             return Answer(401, b'{"error":"unauthorized: no or wrong token"}')
         key = key_in(path)
@@ -190,7 +190,7 @@ class SdkServer:
         watcher.ended.wait()
 
     def start(self) -> None:
-        """Listen, on the port of before if there was one."""
+        """Listen, on the previous port if there was one."""
         self._http = _Listener(("127.0.0.1", self.port), _handler(self))
         if self._tls is not None:
             self._http.socket = self._tls.wrap_socket(
@@ -200,7 +200,7 @@ class SdkServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop as a process that is killed: every connection is cut."""
+        """Stop like a killed process: every connection is cut."""
         for hold in self.holds.values():
             hold.release()
         self._http.shutdown()
@@ -223,7 +223,7 @@ class _Listener(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Connections break here on purpose."""
+        """Broken connections are intended here."""
 
 
 def _handler(server: SdkServer) -> type[BaseHTTPRequestHandler]:
@@ -236,9 +236,10 @@ def _handler(server: SdkServer) -> type[BaseHTTPRequestHandler]:
 class _Handler(BaseHTTPRequestHandler):
     harness: SdkServer
     protocol_version = "HTTP/1.1"
-    # Head and body in one segment, as servers that matter do.
+    # Head and body in one segment, like common servers.
     wbufsize = -1
-    # Frames go at once, too: else one waits for the acknowledgement of the one before.
+    # Frames are sent at once, too: otherwise each waits for the acknowledgement of the previous
+    # one.
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
@@ -259,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._upgrade(headers)
             return
         self.harness.requests.append(Request(self.path, headers, self.client_address[1]))
-        # Decided before the wait, as a server that reads and is then slow to answer.
+        # Decided before the wait, like a server that has read its data and is then slow to respond.
         answer = self.harness.answer(self.path, headers)
         hold = self.harness.holds.get(key_in(self.path))
         if hold is not None:
@@ -298,12 +299,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def key_in(path: str) -> str:
-    """The prompt that is asked for."""
+    """The requested prompt."""
     return unquote(urlsplit(path).path.rpartition("/")[2])
 
 
 def conditional(headers: dict[str, str], body: bytes, **more: str) -> Answer:
-    """The answer with its ETag, or that it is still the same."""
+    """The response with its ETag, or a 304."""
     answered = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', **more}
     if headers.get("if-none-match") == answered["ETag"]:
         return Answer(304, headers=answered)
@@ -316,7 +317,7 @@ def accept_value(key: str) -> str:
 
 
 def switching_protocols(key: str) -> bytes:
-    """The answer to a handshake with this ``Sec-WebSocket-Key``."""
+    """The response to a handshake with this ``Sec-WebSocket-Key``."""
     lines = [
         "HTTP/1.1 101 Switching Protocols",
         "Upgrade: websocket",
@@ -328,7 +329,7 @@ def switching_protocols(key: str) -> bytes:
 
 @contextlib.contextmanager
 def scripted(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that hands each connection in turn to `serve` and closes it; gives its URL."""
+    """A server that passes each connection in turn to `serve` and closes it; yields its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ended = threading.Event()
 
@@ -347,7 +348,7 @@ def scripted(serve: Callable[[socket.socket], None]) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             ended.set()
-            # Wakes up the thread, where it waits for a connection.
+            # Wakes up the thread if it waits for a connection.
             with contextlib.suppress(OSError), socket.create_connection(listener.getsockname()):
                 pass
             thread.join(DEADLINE)

@@ -1,4 +1,4 @@
-"""A disk of a few megabytes, to be filled."""
+"""A disk of a few megabytes that tests fill."""
 
 import subprocess
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 class SmallDisk:
-    """A file system of its own, in memory."""
+    """A separate file system in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """Leave no room."""
+        """Fill the disk."""
         block = b"\0" * 4096
         with self._ballast.open("ab", buffering=0) as file:
             try:
@@ -29,7 +29,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mounted on the folder until the block ends; only root may do that."""
+    """Mounted on the folder until the block ends; requires root."""
     options = ["-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs"]
     subprocess.run(["mount", *options, str(folder)], check=True)
     try:

@@ -1,4 +1,4 @@
-"""A TCP relay in front of a real server, which can be shut and opened again."""
+"""A TCP relay in front of a real server, which can be closed and opened again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.ports import free_port
 
 
 class TcpGate:
-    """Shut, it refuses connections and cuts the ones there are; the port stays the same."""
+    """When shut, it refuses connections and cuts the existing ones; the port stays the same."""
 
     def __init__(self, target_port: int) -> None:
         self.port = free_port()
@@ -24,34 +24,34 @@ class TcpGate:
 
     async def shut(self) -> None:
         if self._server is not None:
-            # A closed server drops what it has accepted in the same turn of the loop, and leaves
-            # it open: accept no more, and let that turn end.
+            # A closed server drops what it has accepted in the same iteration of the loop, and
+            # leaves it open: accept no more, and let that iteration end.
             for socket in self._server.sockets:
                 asyncio.get_running_loop().remove_reader(socket.fileno())
             await asyncio.sleep(0)
             self._server.close()
             self._server = None
         while self._relays:
-            # Again and again: one may only be about to connect.
+            # Repeatedly: a connection may be about to be made.
             for writer in list(self._writers):
                 writer.transport.abort()
             await asyncio.wait(self._relays, timeout=0.01)
 
     def target(self) -> int:
-        """The port that the next connection leads to."""
+        """The port that the next connection is forwarded to."""
         return self._target_port
 
     async def ask(self, near: asyncio.StreamReader, far: asyncio.StreamWriter) -> None:
-        """Pass on what comes from the client."""
+        """Forward data from the client."""
         await copy(near, far)
 
     async def answer(self, far: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
-        """Pass on what comes from the server."""
+        """Forward data from the server."""
         await copy(far, near)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:
-            # It was shut while this one came in.
+            # It was shut while this connection was being made.
             writer.transport.abort()
             return
         relay = asyncio.create_task(self._relay(reader, writer))
@@ -76,7 +76,7 @@ class TcpGate:
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on everything, and then the end."""
+    """Forward all data, and then the end."""
     with suppress(OSError):
         while data := await reader.read(65_536):
             writer.write(data)

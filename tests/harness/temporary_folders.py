@@ -1,7 +1,7 @@
-"""Where the tests keep their files: in memory, where there is room for them.
+"""The folder of the tests' files: in memory, if there is room for them.
 
-A test writes some thousand times and waits for the disk each time, as its product must. Beside
-other programs that write, a disk takes seconds for that, and then tests fail which have limits.
+A test writes some thousand times and waits for the disk each time, like the product. When other
+programs write, a disk takes seconds for that, and tests with limits fail.
 """
 
 import os
@@ -18,7 +18,7 @@ DISK = next(
 
 
 def keep_files_in_memory() -> None:
-    """For this process and its children, unless TMPDIR names another place."""
+    """For this process and its children, unless TMPDIR is set."""
     if "TMPDIR" not in os.environ and _has_room():
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 

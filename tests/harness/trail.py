@@ -1,4 +1,4 @@
-"""Reads the audit trail: as a caller does, and what stands in the database."""
+"""Reads the audit trail: over the API, and from the database."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Entry = dict[str, Any]
 
 
 async def listed(platform: RunningPlatform, **query: str | int) -> list[Entry]:
-    """The entries that these filters leave."""
+    """The entries that match these filters."""
     answer = await platform.http.get("/api/audit", params={"limit": 200, **query})
     assert answer.status_code == 200, answer.text
     entries: list[Entry] = answer.json()["data"]
@@ -19,7 +19,7 @@ async def listed(platform: RunningPlatform, **query: str | int) -> list[Entry]:
 
 
 async def counts(platform: RunningPlatform) -> tuple[dict[str, int], dict[str, int]]:
-    """Entries by workspace, as the counters have them and as they are."""
+    """Entries by workspace, as counted and as stored."""
     async with platform.platform.database.read() as transaction:
         kept = await transaction.session.execute(select(AuditCountRow.scope, AuditCountRow.total))
         scope = func.coalesce(AuditRow.workspace_id, "")
@@ -28,7 +28,7 @@ async def counts(platform: RunningPlatform) -> tuple[dict[str, int], dict[str, i
 
 
 async def stored_text(platform: RunningPlatform) -> str:
-    """Everything that stands in the table of the trail."""
+    """All rows of the audit table."""
     async with platform.platform.database.read() as transaction:
         rows = await transaction.session.execute(text("SELECT * FROM audit_entries"))
         return "\n".join(str(tuple(row)) for row in rows)

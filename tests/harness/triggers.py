@@ -32,7 +32,7 @@ async def new_workflow(platform: RunningPlatform, **fields: Any) -> str:
 async def new_trigger(
     platform: RunningPlatform, on: dict[str, Any], **fields: Any
 ) -> dict[str, Any]:
-    """A trigger as it was answered; it runs a workflow of its own unless `fields` say what."""
+    """A created trigger; it runs its own workflow unless `fields` say otherwise."""
     body = {"key": new_key(), "on": on, **fields}
     if "run" not in body and "deliver" not in body:
         variables = {"who": "{{event.key}}"}
@@ -42,7 +42,7 @@ async def new_trigger(
 
 
 async def deliveries(platform: RunningPlatform, trigger: dict[str, Any]) -> list[dict[str, Any]]:
-    """What has fired a trigger, the oldest first."""
+    """The deliveries of a trigger, oldest first."""
     url = f"/api/triggers/{trigger['id']}/deliveries"
     answer = await platform.http.get(url, params={"sort": "created_at"})
     assert answer.status_code == 200, answer.text
@@ -51,12 +51,12 @@ async def deliveries(platform: RunningPlatform, trigger: dict[str, Any]) -> list
 
 
 async def events(platform: RunningPlatform, trigger: dict[str, Any]) -> list[dict[str, Any]]:
-    """The events that fired a trigger, the oldest first."""
+    """The events that fired a trigger, oldest first."""
     return [row["event"] for row in await deliveries(platform, trigger)]
 
 
 async def failed_delivery(platform: RunningPlatform, trigger_id: str) -> str:
-    """The id of a delivery that was given up."""
+    """The id of a failed delivery."""
     values = {
         "id": new_id(),
         "trigger_id": trigger_id,
@@ -76,9 +76,8 @@ async def failed_delivery(platform: RunningPlatform, trigger_id: str) -> str:
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Written from the text of the specification, section "Signature scheme", and not by our own
-    code: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-    """
+    """Written from the text of the specification, section "Signature scheme", without our own code:
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
     assert secret.startswith("whsec_")
     key = base64.b64decode(secret[len("whsec_") :])
     content = b".".join([message_id.encode("utf-8"), str(timestamp).encode("ascii"), body])
@@ -114,7 +113,7 @@ def hook_path(trigger: dict[str, Any]) -> str:
     return httpx.URL(trigger["url"]).path
 
 
-# Prefect takes seconds for what it does of an event on a busy machine.
+# Prefect takes seconds to handle an event on a busy machine.
 LONG_SECONDS = 120.0
 
 
@@ -124,7 +123,7 @@ async def settled(
     *states: str,
     number: int = 1,
 ) -> list[dict[str, Any]]:
-    """What has fired a trigger, once so many have come to one of these states, or to any but
+    """The deliveries of a trigger, once so many have one of these states, or any state but
     waiting."""
 
     async def look() -> list[dict[str, Any]]:
@@ -141,8 +140,8 @@ def is_waiting(row: dict[str, Any]) -> bool:
 
 @dataclass
 class Receiver:
-    """Takes webhooks; answers the `statuses` in their order, and 200 after them. With `forward` it
-    is a gateway, which does that before it answers."""
+    """Receives webhooks; responds with the `statuses` in order, and with 200 afterwards. With
+    `forward` it is a gateway, which forwards them before it responds."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
@@ -167,7 +166,7 @@ class Receiver:
 
 @pytest_asyncio.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Somebody who takes webhooks on this machine."""
+    """A webhook receiver on this machine."""
     made = Receiver()
     server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

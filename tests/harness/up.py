@@ -1,4 +1,4 @@
-"""A real `promptops up` (or `promptops serve`) in a process of its own."""
+"""A real `promptops up` (or `promptops serve`) in its own process."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from promptops_platform.settings import DEFAULT_TOKEN
 COMMAND = Path(sys.executable).with_name("promptops")
 HEALTHY_SECONDS = 60.0
 EXIT_SECONDS = 60.0
-# What children may take to start on a busy machine, and what a run may take that waits for them.
+# The time that children may need to start on a busy machine, and a run that waits for them.
 ENGINE_SECONDS = 180.0
 RUN_SECONDS = 200.0
 
 
 class PromptOps:
-    """The process and what is known of it from outside.
+    """The process and its visible state.
 
-    It may be started several times, on the same address and data folder. `settings` are
-    `PROMPTOPS_*` variables in lower case, without the prefix; `environment` is set as it is.
+    It may be started several times, with the same address and data folder. `settings` are
+    `PROMPTOPS_*` variables in lower case, without the prefix; `environment` is set unchanged.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class PromptOps:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """For other commands on the same platform."""
+        """The environment for other commands on the same platform."""
         return self._environment
 
     @property
@@ -77,35 +77,35 @@ class PromptOps:
 
     @property
     def text(self) -> str:
-        """What it has printed since its last start."""
+        """Its output since the last start."""
         return self._stdout.read_text()
 
     @property
     def log(self) -> str:
-        """What it has logged since its last start."""
+        """Its log since the last start."""
         return self._stderr.read_text()
 
     @property
     def output(self) -> bytes:
-        """All that it has ever written to its output."""
+        """All of its output."""
         return b"".join(path.read_bytes() for path in sorted(self._folder.iterdir()))
 
     @property
     def prefect_port(self) -> int:
-        """Where its Prefect server listens, by the text at the start."""
+        """The address of its Prefect server, from the output at the start."""
         match = re.search(r"Prefect UI: http://127\.0\.0\.1:(\d+)", self.text)
         assert match, self.text
         return int(match[1])
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Log entries of one kind, since the last start."""
-        # The last line may still be under way. Sentences for the operator are no log entries.
+        # The last line may be incomplete. Messages for the operator aren't log entries.
         lines = self.log.rpartition("\n")[0].splitlines()
         entries: list[dict[str, Any]] = [json.loads(line) for line in lines if line[:1] == "{"]
         return [entry for entry in entries if entry["event"] == name]
 
     def child(self, name: str) -> int:
-        """The pid of the child that was started last under this name."""
+        """The pid of the last started child of this name."""
         pids = [entry["pid"] for entry in self.events("child_started") if entry["child"] == name]
         return int(pids[-1]) if pids else 0
 
@@ -126,12 +126,12 @@ class PromptOps:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                # A group of its own, as a terminal gives it: signals to it spare the tests.
+                # Its own process group, like in a terminal: signals to it don't reach the tests.
                 start_new_session=True,
             )
 
     def signal(self, number: Signals, *, group: bool = False) -> None:
-        """Send a signal to the process, or to its whole group as a terminal does."""
+        """Send a signal to the process, or to its whole group like a terminal."""
         if group:
             os.killpg(self.pid, number)
         else:
@@ -147,12 +147,12 @@ class PromptOps:
         return self.wait()
 
     def kill(self) -> None:
-        """Kill -9 the process alone, and collect it."""
+        """Kill -9 only the process, and reap it."""
         self._running.kill()
         self._running.wait()
 
     def processes(self) -> set[int]:
-        """Every living process with this data folder, whosever child it is by now (Linux only)."""
+        """Every living process with this data folder, whatever its parent is now (Linux only)."""
         data_path = os.fsencode(str(self.data))
         return {
             int(folder.name)
@@ -176,12 +176,12 @@ class PromptOps:
         return user, password
 
     def prefect(self) -> httpx.Client:
-        """A caller of its Prefect server's API; paths without a leading slash."""
+        """A client of its Prefect server's API; paths without a leading slash."""
         url = f"http://127.0.0.1:{self.prefect_port}/api/"
         return httpx.Client(base_url=url, auth=self.prefect_login(), timeout=30)
 
     def clean_up(self) -> None:
-        """End what still runs, and remove its files."""
+        """End all remaining processes, and remove its files."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -197,7 +197,7 @@ class PromptOps:
             shutil.rmtree(self.data)
 
     def report(self) -> str:
-        """Everything that it and its children said."""
+        """The output of the process and its children."""
         logs = sorted((self.data / "logs").glob("*.log"))
         files = [*sorted(self._folder.iterdir()), *logs]
         return "\n".join(f"--- {path}\n{path.read_text(errors='replace')}" for path in files)
@@ -224,9 +224,9 @@ def promptops(
     data: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[PromptOps]:
-    """A platform on free ports, not started; all of it is gone at the end.
+    """A platform on free ports, not started; everything is removed at the end.
 
-    The data folder is an empty one of its own, unless one is given, which is left as it is.
+    Its data folder is new and empty, unless one is passed, which is kept.
     """
     platform = PromptOps(command, settings or {}, data, environment or {})
     try:
@@ -240,7 +240,7 @@ def promptops(
 
 
 def created(client: httpx.Client, kind: str, **fields: Any) -> dict[str, Any]:
-    """Make a prompt or a workflow over REST."""
+    """Create a prompt or a workflow over the API."""
     answer = client.post(f"/api/{kind}", json=fields)
     assert answer.status_code == 200, answer.text
     data: dict[str, Any] = answer.json()["data"]
@@ -248,12 +248,12 @@ def created(client: httpx.Client, kind: str, **fields: Any) -> dict[str, Any]:
 
 
 def run_workflow(client: httpx.Client, workflow: Mapping[str, Any], **body: Any) -> httpx.Response:
-    """Run a workflow over REST and wait for its end."""
+    """Run a workflow over the API and wait for its end."""
     return client.post(f"/api/workflows/{workflow['id']}/run", json=body)
 
 
 def _clean_environment() -> dict[str, str]:
-    """The tests' own environment without what would set up a platform."""
+    """The tests' environment without variables that configure a platform."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -265,4 +265,4 @@ def _environment_of(process: Path) -> bytes:
     try:
         return (process / "environ").read_bytes()
     except OSError:
-        return b""  # gone in between, or somebody else's
+        return b""  # gone in the meantime, or another user's

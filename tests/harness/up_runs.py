@@ -1,4 +1,4 @@
-"""Runs on a real `promptops up`, each asked for from a thread of its own."""
+"""Runs on a real `promptops up`, each started from its own thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUICK = [{"name": "quick", "type": "transform", "op": "trim"}]
 
 
 def slow(milliseconds: int) -> list[dict[str, str]]:
-    """The steps of a workflow that takes its time."""
+    """The steps of a slow workflow."""
     model = f"mock-slow-{milliseconds}ms"
     return [{"name": "slow", "type": "model", "provider": "mock", "model": model}]
 
@@ -27,7 +27,7 @@ Held = tuple[HeldModel, Callable[[], None]]
 
 
 class Runs:
-    """Runs under way on a platform, each in a thread of its own."""
+    """Running runs on a platform, each with its own thread."""
 
     def __init__(self, platform: PromptOps, threads: ThreadPoolExecutor) -> None:
         self.client = platform.client()
@@ -40,7 +40,7 @@ class Runs:
         return self._threads.submit(run_workflow, self.client, workflow, **body)
 
     def wait_for_running(self, key: str, count: int = 1) -> list[dict[str, Any]]:
-        """Wait until so many runs of a workflow are under way."""
+        """Wait until so many runs of a workflow are running."""
 
         def running_runs() -> list[dict[str, Any]]:
             runs = self.client.get("/api/runs", params={"status": "running"}).json()["data"]
@@ -69,8 +69,8 @@ def held() -> Iterator[Held]:
 
 
 def ended_as(prefect: httpx.Client, name: str, *flow_run_ids: str) -> None:
-    """Wait until Prefect shows that state of all these runs; it may learn of the end of a run after
-    the run's caller."""
+    """Wait until Prefect shows that state of all these runs, possibly after the caller has the
+    result."""
 
     def states() -> set[str]:
         return {prefect.get(f"flow_runs/{id_}").json()["state_name"] for id_ in flow_run_ids}

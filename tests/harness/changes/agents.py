@@ -24,7 +24,7 @@ async def _delete_agent(platform: RunningPlatform) -> Call:
 
 @row("POST", "/api/agents/{agent_id}/run")
 async def _run_agent(platform: RunningPlatform) -> Call:
-    """As with workflows."""
+    """The same as for workflows."""
     url = f"/api/agents/{await agent(platform)}/run"
     return Call(url, {"api_key": STEP_SECRET}, status=503)
 
@@ -48,7 +48,7 @@ async def _publish_agent(platform: RunningPlatform) -> Call:
 
 @row("POST", "/api/agents/{agent_id}/rollback", "rollback")
 async def _rollback_agent(platform: RunningPlatform) -> Call:
-    """To a version that is not served."""
+    """Rolls back to a version that isn't served."""
     url = f"/api/agents/{await agent(platform)}"
     sent(await platform.http.post(f"{url}/versions"))
     return Call(f"{url}/rollback", {"version": 1})
@@ -73,7 +73,7 @@ async def agent(platform: RunningPlatform) -> str:
 
 
 async def remember(platform: RunningPlatform, agent_id: str, name: str) -> None:
-    """A conversation with one turn, as a run leaves it behind; no engine runs here."""
+    """A conversation with one turn, as a run leaves it; there is no engine here."""
     rooms, run_id = platform.platform, new_id()
     async with rooms.database.write() as transaction:
         row = await rooms.agents.service.get(transaction, agent_id, actor=STATIC_TOKEN)

@@ -1,4 +1,4 @@
-"""Change requests, in environments that ask for approvals."""
+"""Change requests, in environments that require approvals."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from harness.platform import RunningPlatform
 
 @row("POST", "/api/change-requests/{request_id}/comments")
 async def _comment_request(platform: RunningPlatform) -> Call:
-    """What is said stands at the request."""
+    """Comments are stored with the request."""
     return await _about_request(platform, "comments", comment="Why?")
 
 
@@ -46,14 +46,14 @@ async def _apply_request(platform: RunningPlatform) -> Call:
 
 
 async def _about_request(platform: RunningPlatform, action: str, **body: Any) -> Call:
-    """By a person who has not proposed it."""
+    """By another person than its author."""
     admin = await new_user(platform, "admin")
     url = f"/api/change-requests/{await change_request(platform)}/{action}"
     return Call(url, body, await new_session(platform, admin), admin["username"])
 
 
 async def change_request(platform: RunningPlatform) -> str:
-    """The id of a request, proposed with the static token, in a workspace of its own."""
+    """The id of a request that the static token proposed, in its own workspace."""
     workspace = await new_workspace(platform)
     made = await platform.create(env="prod", content="one", workspace=workspace)
     await platform.publish(made["id"])
@@ -72,7 +72,7 @@ async def ask_for_approvals(
     approvals: int = 1,
     **settings: Any,
 ) -> None:
-    """Let an environment of a workspace ask for approvals, which an admin may do without."""
+    """Let an environment of a workspace require approvals; an admin needs no approval for that."""
     guarded = {"approvals": approvals, "allow_bypass": True, **settings}
     url = f"/api/workspaces/{workspace}/environments"
     rows = [

@@ -56,7 +56,7 @@ async def _rollback(platform: RunningPlatform) -> Call:
 
 @row("POST", "/api/prompts/{prompt_id}/promote", "promote")
 async def _promote(platform: RunningPlatform) -> Call:
-    """Into an environment that has a row of the key already; a new one has nothing before it."""
+    """Into an environment that already has the key; a new one would have no previous state."""
     prompt = await platform.create(content="one")
     await platform.create(prompt["key"], env="test", content="other")
     return Call(f"/api/prompts/{prompt['id']}/promote", {"env": "test", "publish": True})
@@ -64,7 +64,7 @@ async def _promote(platform: RunningPlatform) -> Call:
 
 @row("POST", "/api/playground/run")
 async def _run_playground(_platform: RunningPlatform) -> Call:
-    """As a run of a workflow, it changes nothing that others see. Here the provider fails."""
+    """Like a run of a workflow, it changes nothing for others. Here the provider fails."""
     body = {"content": "Hello", "model": "mock-fail-overloaded", "api_key": STEP_SECRET}
     return Call("/api/playground/run", body, status=502)
 

@@ -1,4 +1,4 @@
-"""What a row of the table is, and what its calls send."""
+"""The rows of the table, and the requests that they send."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ CONNECTION_SECRET = "sk-of-a-connection"
 
 
 class Call(NamedTuple):
-    """A request that is about to be sent; without a `token` by the static one, of `admin`."""
+    """A request to send; without a `token` with the static one, of `admin`."""
 
     path: str
     body: dict[str, Any] | None = None
@@ -25,7 +25,7 @@ class Call(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What a route enters, by action, and what prepares a call of it."""
+    """The audit entries of a route, by action, and the function that prepares its request."""
 
     actions: tuple[str, ...]
     prepare: Callable[[RunningPlatform], Awaitable[Call]]

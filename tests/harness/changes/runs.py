@@ -8,13 +8,13 @@ from harness.platform import RunningPlatform
 
 @row("POST", "/api/runs/{run_id}/cancel")
 async def _cancel_run(platform: RunningPlatform) -> Call:
-    """The run log says who did it."""
+    """The run log records who did it."""
     return Call(f"/api/runs/{await queued_run(platform)}/cancel", {}, status=202)
 
 
 @row("POST", "/api/runs/{run_id}/retry")
 async def _retry_run(platform: RunningPlatform) -> Call:
-    """As a run itself."""
+    """Like a run itself."""
     run_id = await queued_run(platform)
     answer = await platform.http.post(f"/api/runs/{run_id}/cancel")
     assert answer.json()["data"]["state"] == "cancelled", answer.text
@@ -49,7 +49,7 @@ async def _reject(platform: RunningPlatform) -> Call:
 
 
 async def queued_run(platform: RunningPlatform) -> str:
-    """The id of a run that waits for its turn; no engine runs here."""
+    """The id of a run that waits; there is no engine here."""
     url = f"/api/workflows/{await workflow(platform)}/run"
     answer = await platform.http.post(url, json={"wait": False})
     assert answer.status_code == 202, answer.text

@@ -1,4 +1,5 @@
-"""A table of all routes that change something, each with a change to make and what it enters."""
+"""A table of all routes that change something, each with an example request and its audit
+entries."""
 
 from harness.changes import (
     accounts,
@@ -15,7 +16,7 @@ from harness.changes import (
 )
 from harness.changes.rows import ROWS
 
-# Each has added its rows.
+# Each of these modules adds its rows.
 ROOMS = (
     accounts,
     agents,

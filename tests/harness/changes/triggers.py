@@ -1,4 +1,4 @@
-"""Triggers and what they delivered."""
+"""Triggers and their deliveries."""
 
 from harness.changes.rows import Call, row
 from harness.people import sent

@@ -15,7 +15,7 @@ WORKER = {"name": "w", "pool": "gpu", "version": "1", "concurrency": 1}
 
 @row("POST", "/api/worker/register")
 async def _register_worker(platform: RunningPlatform) -> Call:
-    """Which workers there are concerns nobody else; the log of each run says what they do."""
+    """Workers aren't shown to other users; the log of each run names its worker."""
     key = await new_api_key(platform, role="worker")
     return Call("/api/worker/register", {**WORKER, "id": new_worker_id()}, key["key"])
 
@@ -34,7 +34,7 @@ async def _leave(platform: RunningPlatform) -> Call:
 
 @row("POST", "/api/worker/runs/{flow_run_id}/claim")
 async def _claim(platform: RunningPlatform) -> Call:
-    """A run changes nothing that others see, whoever executes it."""
+    """A run changes nothing for others, whoever executes it."""
     worker_id, key = await registered_worker(platform)
     _, flow_run_id = await offered_run(platform)
     return Call(f"/api/worker/runs/{flow_run_id}/claim", {"worker": worker_id}, key)
@@ -55,12 +55,12 @@ async def _return(platform: RunningPlatform) -> Call:
 
 
 def new_worker_id() -> str:
-    """As a worker makes it at its start."""
+    """The request of a worker at its start."""
     return uuid.uuid4().hex
 
 
 async def registered_worker(platform: RunningPlatform) -> tuple[str, str]:
-    """The id of a worker that is known, and its key."""
+    """The id of a registered worker, and its key."""
     worker_id, key = new_worker_id(), (await new_api_key(platform, role="worker"))["key"]
     async with platform.client(key) as client:
         answer = await client.post("/api/worker/register", json={**WORKER, "id": worker_id})
@@ -69,7 +69,8 @@ async def registered_worker(platform: RunningPlatform) -> tuple[str, str]:
 
 
 async def offered_run(platform: RunningPlatform) -> tuple[str, str]:
-    """A run that waits in a pool, and its flow run; no engine tells Prefect of it here."""
+    """A run that waits in a pool, and its flow run; there is no engine here that reports it to
+    Prefect."""
     body = {"key": new_key(), "steps": STEPS, "pool": WORKER["pool"]}
     made = sent(await platform.http.post("/api/workflows", json=body))
     answer = await platform.http.post(f"/api/workflows/{made['id']}/run", json={"wait": False})
@@ -81,7 +82,7 @@ async def offered_run(platform: RunningPlatform) -> tuple[str, str]:
 
 
 async def claimed_run(platform: RunningPlatform) -> tuple[str, str, str]:
-    """A run, the worker that has it, and that one's key."""
+    """A run, the worker that executes it, and the worker's key."""
     worker_id, key = await registered_worker(platform)
     run_id, flow_run_id = await offered_run(platform)
     async with platform.client(key) as client:

@@ -25,7 +25,7 @@ async def _delete_workflow(platform: RunningPlatform) -> Call:
 
 @row("POST", "/api/workflows/{workflow_id}/run")
 async def _run_workflow(platform: RunningPlatform) -> Call:
-    """A run changes nothing that others see; it has a log of its own. Here no engine takes it."""
+    """A run changes nothing for others; it has its own log. There is no engine here."""
     url = f"/api/workflows/{await workflow(platform)}/run"
     return Call(url, {"api_key": STEP_SECRET}, status=503)
 
@@ -42,7 +42,7 @@ async def _publish_workflow(platform: RunningPlatform) -> Call:
 
 @row("POST", "/api/workflows/{workflow_id}/rollback", "rollback")
 async def _rollback_workflow(platform: RunningPlatform) -> Call:
-    """To a version that is not served."""
+    """Rolls back to a version that isn't served."""
     url = f"/api/workflows/{await workflow(platform)}"
     sent(await platform.http.post(f"{url}/versions"))
     return Call(f"{url}/rollback", {"version": 1})

@@ -1,4 +1,4 @@
-"""Workspaces, their members and environments, and the sample in one."""
+"""Workspaces, their members and environments, and a workspace's sample."""
 
 from harness.changes.rows import Call, row
 from harness.people import new_user, new_workspace, sent
@@ -40,7 +40,7 @@ async def _replace_environments(platform: RunningPlatform) -> Call:
     return Call(url, {"environments": [{"name": "prod", "protected": True}]})
 
 
-# A prompt with three versions, of which one is promoted; an agent, a workflow and a key.
+# A prompt with three versions, one of them promoted; an agent, a workflow and a key.
 @row("POST", "/api/sample", *["create"] * 4, *["update"] * 2, *["publish"] * 3, "promote")
 async def _create_sample(platform: RunningPlatform) -> Call:
     return Call("/api/sample", {"workspace": await new_workspace(platform)})

@@ -107,7 +107,7 @@ async def test_none_keeps_of_errors_what_quotes_nothing() -> None:
         ("", '["(?<=a)b"]', "is not a pattern of RE2"),
         ("", '["x*"]', "matches an empty text"),
         ("", '["' + "x" * 1001 + '"]', "longer than 1000"),
-        ("", "[" + ",".join(['"x"'] * 51) + "]", "holds 51 patterns"),
+        ("", "[" + ",".join(['"x"'] * 51) + "]", "has 51 patterns"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(kinds: str, patterns: str, message: str) -> None:
