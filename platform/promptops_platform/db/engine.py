@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolResetState
 
 from promptops_platform.db.location import PostgresUrl, SqliteFile
+from promptops_platform.db.sqlite_connection import connect_sqlite
 
 # Longest wait for the write lock of another process, or for a free connection.
 BUSY_SECONDS = 10
@@ -80,6 +81,7 @@ def _sqlite(location: SqliteFile, *, size: int, begin: str) -> AsyncEngine:
         # The listeners below begin transactions; the driver must not.
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )
+    event.listen(engine.sync_engine, "do_connect", connect_sqlite)
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin_with(begin))
     event.listen(engine.sync_engine, "reset", _end_transaction)
