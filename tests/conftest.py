@@ -33,9 +33,27 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 
-# Rooms whose statements differ between the databases, or that are about them: all that they ask is
-# asked of both. The others run on SQLite in `make test`, and on PostgreSQL in `make test-postgres`.
-BOTH_DATABASES = ("platform/changes", "platform/db", "platform/prompts", "platform/runlog")
+# What is asked of both databases in `make test`: statements that differ between them, locks,
+# transactions and the feed. The rest runs on SQLite, and on PostgreSQL in `make test-postgres`.
+BOTH_DATABASES = (
+    "platform/changes/",
+    "platform/db/",
+    "platform/prompts/test_editors.py::test_of_many_at_once_one_wins",
+    "platform/prompts/test_lists.py",
+    "platform/prompts/test_promotion.py",
+    "platform/prompts/test_prompts.py",
+    "platform/prompts/test_search.py",
+    "platform/runlog/test_chart.py",
+    "platform/runlog/test_impossible_counts.py",
+    "platform/runlog/test_pages.py",
+    "platform/runlog/test_prompt_statistics.py",
+    "platform/runlog/test_recording.py",
+    "platform/runlog/test_retention.py",
+    "platform/runlog/test_statistics.py",
+    "platform/runlog/test_used_prompts.py",
+    "platform/runlog/test_version_statistics.py",
+)
+SQLITE_ONLY = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True, scope="session")
 TESTS = Path(__file__).parent
 
 
@@ -65,13 +83,22 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Makes no tests for a database that `make test` leaves out: each costs time to collect."""
+    definition = metafunc.definition
+    name = f"{definition.path.relative_to(TESTS).as_posix()}::{definition.originalname}"
+    if (
+        "database_kind" in metafunc.fixturenames
+        and not metafunc.config.getoption("--long")
+        and not name.startswith(BOTH_DATABASES)
+        and not any("database_kind" in m.args[0] for m in definition.iter_markers("parametrize"))
+    ):
+        definition.add_marker(SQLITE_ONLY)
+
+
 def _is_left_out(item: pytest.Item) -> bool:
     """Whether `make test` leaves it to other commands."""
     if item.get_closest_marker("long") is not None:
         return True
-    if item.get_closest_marker("trial") is not None and item.config.option.markexpr != "trial":
-        return True
-    call = getattr(item, "callspec", None)
-    is_on_postgres = call is not None and call.params.get("database_kind") == "postgresql"
-    path = item.path.relative_to(TESTS).as_posix()
-    return is_on_postgres and not path.startswith(BOTH_DATABASES)
+    return item.get_closest_marker("trial") is not None and item.config.option.markexpr != "trial"
