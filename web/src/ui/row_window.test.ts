@@ -10,7 +10,7 @@ function mountWindow(total: number, overscan: number) {
   const table = mount(
     defineComponent(() => {
       const scroller = ref<HTMLElement | null>(null)
-      rowWindow = useRowWindow(scroller, { count: () => count.value, overscan: () => overscan, rowHeight: 32, headHeight: 32 })
+      rowWindow = useRowWindow(scroller, { count: () => count.value, overscan, rowHeight: 32, headHeight: 32 })
       return () => h('div', { ref: scroller })
     }),
   )
@@ -28,10 +28,21 @@ function mountWindow(total: number, overscan: number) {
   return { element, rows, scroll, change, scrollTo: (index: number) => rowWindow?.scrollTo(index) }
 }
 
+async function frames(): Promise<void> {
+  vi.runAllTimers()
+  await nextTick()
+}
+
 describe('the rows in sight', () => {
   // A head and ten rows.
-  beforeEach(() => { vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(352) })
-  afterEach(() => { vi.restoreAllMocks() })
+  beforeEach(() => {
+    vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(352)
+    vi.useFakeTimers({ toFake: ['requestAnimationFrame', 'cancelAnimationFrame'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+    vi.restoreAllMocks()
+  })
 
   it('are those that the scroller shows, a row that is cut off included', async () => {
     const { rows, scroll } = mountWindow(1000, 0)
@@ -44,9 +55,26 @@ describe('the rows in sight', () => {
 
   it('have others around them, as far as there are any', async () => {
     const { rows, scroll } = mountWindow(115, 12)
+    await frames()
     expect(rows()).toEqual([0, 21])
+    await scroll(320)
+    expect(rows()).toEqual([0, 31])
     await scroll(3200)
+    await frames()
     expect(rows()).toEqual([88, 114])
+  })
+
+  it('have none around them in the first picture, and while one screen after the other passes', async () => {
+    const { rows, scroll } = mountWindow(1000, 12)
+    expect(rows()).toEqual([0, 9])
+    await frames()
+    for (const screen of [1, 2, 3]) {
+      await scroll(screen * 3200)
+      vi.advanceTimersToNextFrame()
+      expect(rows()).toEqual([screen * 100, screen * 100 + 9])
+    }
+    await frames()
+    expect(rows()).toEqual([288, 321])
   })
 
   it('follow a row that is out of sight, and no further than needed', () => {
