@@ -134,6 +134,20 @@ async def settled(
     return await until_found(look, LONG_SECONDS * max(1, number / 50))
 
 
+async def settled_firings(platform: RunningPlatform, trigger: dict[str, Any]) -> int:
+    """How many firings of a trigger wait no longer; cheaper than `settled` where they are many."""
+
+    async def total(**params: str) -> int:
+        url = f"/api/triggers/{trigger['id']}/deliveries"
+        answer = await platform.http.get(url, params={"limit": 1, **params})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["total"])
+
+    # Those that begin to wait between both answers count as waiting.
+    everything = await total()
+    return everything - await total(state="waiting")
+
+
 def is_waiting(row: dict[str, Any]) -> bool:
     return bool(row["state"] == "waiting")
 
