@@ -33,7 +33,15 @@ ODD = re.compile(
     re.IGNORECASE,
 )
 # Folders whose comments, docstrings and names are plain, too.
-PLAIN_FOLDERS = ("flows/promptops_flows", "platform/promptops_platform")
+PLAIN_FOLDERS = (
+    "flows/promptops_flows",
+    "platform/promptops_platform",
+    "sdk/java/src/main",
+    "sdk/node/src",
+    "sdk/python/promptops",
+    "tests/flows",
+    "tests/harness",
+)
 STILTED = re.compile(
     rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"
     r"|\b(?:that|who) lives?\b|\bof before\b|\bwhat led there\b|\bthan there are\b"

@@ -1,4 +1,4 @@
-"""The platform may load parts of flows, and they must not bring Prefect along."""
+"""The parts of flows that the platform loads must not import Prefect."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def loaded_by(modules: tuple[str, ...]) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-def test_what_the_platform_loads_of_flows_does_not_load_prefect() -> None:
+def test_the_platforms_imports_of_flows_do_not_load_prefect() -> None:
     assert loaded_by(FOR_THE_PLATFORM) & set(HEAVY) == set()
 
 

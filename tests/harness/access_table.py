@@ -199,11 +199,11 @@ class Row(NamedTuple):
 def parsed(line: str) -> Row:
     anywhere, in_open, in_restricted = line.split("|")
     method, path, *statuses = anywhere.split()
-    expected = {("open", who): int(s) for who, s in zip(EVERYWHERE, statuses, strict=True)}
+    expected = {("open", caller): int(s) for caller, s in zip(EVERYWHERE, statuses, strict=True)}
     for kind, group in (("open", in_open), ("restricted", in_restricted)):
         if group.strip() != "-":
             in_place = zip(IN_PLACE, group.split(), strict=True)
-            expected |= {(kind, who): int(status) for who, status in in_place}
+            expected |= {(kind, caller): int(status) for caller, status in in_place}
     return Row(method, path, expected)
 
 

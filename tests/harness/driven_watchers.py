@@ -36,7 +36,7 @@ class Watcher:
         self.updates = 0
         self._driver = driver
         self._seen: dict[str, tuple[int, int]] = {}
-        self._last_told: dict[str, str] = {}
+        self._last_reported: dict[str, str] = {}
 
     def watch(self, server: str, token: str, keys: Sequence[str]) -> None:
         """Fetch every key once, and watch."""
@@ -61,8 +61,8 @@ class Watcher:
             held = self._get(key)
             if (held["version"], held["content"]) != (version, content):
                 differences[key] = f"holds {held}, served is {version}"
-            elif self._last_told.get(key, version) != version:
-                differences[key] = f"holds {version}, was told of {self._last_told[key]} last"
+            elif self._last_reported.get(key, version) != version:
+                differences[key] = f"has {version}, was last notified of {self._last_reported[key]}"
         return differences
 
     def _get(self, key: str) -> dict[str, Any]:
@@ -83,10 +83,10 @@ class Watcher:
                 continue
             self.updates += 1
             key, version = event["key"], event["version"]
-            before = self._last_told.setdefault(key, version)
+            before = self._last_reported.setdefault(key, version)
             back = number_of(version) < number_of(before)
-            assert not back, f"{self.name} was told of {key} {version} after {before}"
-            self._last_told[key] = version
+            assert not back, f"{self.name} was notified of {key} {version} after {before}"
+            self._last_reported[key] = version
 
     def _ask(self, command: dict[str, Any]) -> Any:
         answer = self._driver.ask(command)

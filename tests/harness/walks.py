@@ -1,4 +1,4 @@
-"""What the walks of the pages say: commands for a shell, programs, and what these print."""
+"""The walks in the documentation: shell commands, programs, and their output."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PROGRAM_SECONDS = 60.0
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
-    """Kind and text of each part of a walk, in their order."""
+    """Kind and text of each part of a walk, in order."""
     return BLOCK.findall(page.read_text())
 
 
 class Shell:
-    """One shell for all commands of a page, as its reader has one."""
+    """One shell for all commands of a page, like its reader's."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -36,7 +36,7 @@ class Shell:
         )
 
     def run(self, commands: str) -> str:
-        """What they print; the address of the page becomes that of the platform."""
+        """Their output; the page's address is replaced by the platform's."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         here = commands.replace("localhost:8080", self._address)

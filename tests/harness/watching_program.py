@@ -1,4 +1,4 @@
-"""`greeter.py`, running in a process of its own."""
+"""`greeter.py`, running in its own process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SDK = Path(__file__).parents[2] / "sdk" / "python"
 
 @dataclass
 class WatchingProgram:
-    """The process, and what it has printed so far: `shown` is about prompts."""
+    """The process and its output so far: `shown` is about prompts."""
 
     process: subprocess.Popen[str]
     shown: list[dict[str, str]] = field(default_factory=list)
@@ -35,7 +35,7 @@ class WatchingProgram:
         return self.process.poll() is None
 
     def read(self) -> None:
-        """Take note of what it prints, until its end."""
+        """Record its output until it ends."""
         assert self.process.stdout is not None
         for text in self.process.stdout:
             line = json.loads(text)
@@ -51,8 +51,8 @@ class WatchingProgram:
 
 @contextmanager
 def watching_program(url: str, token: str, *keys: str) -> Iterator[WatchingProgram]:
-    """The program, watching until the end of the block; it has to end with 0 then."""
-    # -P: beside the program lies a platform.py, which would hide the standard library's.
+    """The program, watching until the end of the block; it must then end with 0."""
+    # -P: next to the program is a platform.py, which would hide the standard library's.
     argv = [sys.executable, "-P", str(PROGRAM), url, token, *keys]
     env = {**os.environ, "PYTHONPATH": str(SDK)}
     pipe = subprocess.PIPE

@@ -23,7 +23,7 @@ READY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class WorkerProcess:
-    """`log` is the file of its output."""
+    """`log` is the file with its output."""
 
     name: str
     pool: str
@@ -31,7 +31,7 @@ class WorkerProcess:
     log: Path
 
     def events(self) -> list[str]:
-        """What it has logged, by name."""
+        """Its log entries, by name."""
         lines = self.log.read_text().splitlines()
         return [json.loads(line)["event"] for line in lines if line.startswith("{")]
 
@@ -49,7 +49,7 @@ async def worker_key(platform: RunningPlatform) -> str:
 def spawn_worker(
     server: str, key: str, pool: str, prefect: PrefectServer | None = None, **settings: str
 ) -> WorkerProcess:
-    """A worker of the pool; without `prefect` the platform says where that is."""
+    """A worker of the pool; without `prefect` the platform sends Prefect's address."""
     folder = Path(tempfile.mkdtemp(prefix="worker-"))
     name = f"worker-{folder.name[-8:]}"
     environment = dict(os.environ)
@@ -91,7 +91,7 @@ async def running_worker(
     key: str | None = None,
     **settings: str,
 ) -> AsyncIterator[WorkerProcess]:
-    """A worker that takes runs, until the block ends."""
+    """A worker that accepts runs, until the block ends."""
     key = key or await worker_key(platform)
     server = f"http://127.0.0.1:{platform.port}"
     worker = await asyncio.to_thread(spawn_worker, server, key, pool, prefect, **settings)
@@ -114,7 +114,7 @@ async def logged(worker: WorkerProcess, event: str) -> None:
 
 
 async def workers(platform: RunningPlatform, pool: str) -> list[dict[str, Any]]:
-    """The platform's list, of that pool."""
+    """The platform's list of workers in that pool."""
     answer = await platform.http.get("/api/workers")
     assert answer.status_code == 200, answer.text
     return [worker for worker in answer.json()["data"] if worker["pool"] == pool]
@@ -125,7 +125,7 @@ async def exit_code(worker: WorkerProcess, within: float = READY_SECONDS) -> int
 
 
 def press_retry(server: PrefectServer, *flow_run_ids: str) -> None:
-    """As Prefect's interface does it."""
+    """The same request as from Prefect's interface."""
     state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
     with server.client() as client:
         for flow_run_id in flow_run_ids:
@@ -134,13 +134,13 @@ def press_retry(server: PrefectServer, *flow_run_ids: str) -> None:
 
 
 def set_pool_limit(server: PrefectServer, pool: str, limit: int | None) -> None:
-    """So many flow runs of the pool may be under way at once."""
+    """The maximum of concurrent flow runs in the pool."""
     _change_pool(server, pool, concurrency_limit=limit)
 
 
 @contextmanager
 def set_paused(server: PrefectServer, pool: str) -> Iterator[None]:
-    """Inside, Prefect hands out no flow runs of the pool."""
+    """Inside, Prefect offers no flow runs of the pool."""
     _change_pool(server, pool, is_paused=True)
     yield
     _change_pool(server, pool, is_paused=False)
@@ -152,13 +152,13 @@ def _change_pool(server: PrefectServer, pool: str, **fields: Any) -> None:
 
 
 def children_of(pid: int) -> set[int]:
-    """The processes that it has started and that are alive."""
+    """The child processes that are alive."""
     listed = Path(f"/proc/{pid}/task").glob("*/children")
     return {int(child) for file in listed for child in file.read_text().split()}
 
 
 def reasons(worker: WorkerProcess) -> list[str]:
-    """Why the platform has refused it, as it has logged that."""
+    """The logged reason why the platform has refused it."""
     lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
     entries = [json.loads(line) for line in lines]
     return [entry["reason"] for entry in entries if entry["event"] == "worker.refused"]

@@ -1,4 +1,4 @@
-"""Workflows on a platform whose engine is the session's."""
+"""Workflows on a platform with the session's engine."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from harness.postgres import Postgres
 async def running(
     database_kind: DatabaseKind, postgres: Postgres, engine: EngineProcess
 ) -> AsyncIterator[RunningPlatform]:
-    """A platform whose engine is the session's."""
+    """A platform with the session's engine."""
     data = new_data_folder()
     settings = await new_settings(
         database_kind, postgres, data, engine_wait_seconds=30, worker_lost_seconds=10
@@ -37,7 +37,7 @@ async def running(
 async def save_workflow(
     platform: RunningPlatform, steps: list[dict[str, Any]], **fields: Any
 ) -> dict[str, Any]:
-    """The workflow as it was answered."""
+    """The workflow as returned by the API."""
     body = {"key": new_key(), "steps": steps, **fields}
     answer = await platform.http.post("/api/workflows", json=body)
     assert answer.status_code == 200, answer.text

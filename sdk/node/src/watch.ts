@@ -229,7 +229,7 @@ class Connection {
   }
 }
 
-/** Calls a function after so many milliseconds without a sign of life. */
+/** Calls a function after so many milliseconds without data from the server. */
 class Silence {
   #timer: NodeJS.Timeout;
 

@@ -132,7 +132,7 @@ describe("a client", () => {
       response.writeHead(200, { "content-length": "1000" });
       response.write("{", () => response.destroy());
     }, ServerUnreachableError],
-    ["is no HTTP", (request) => request.socket.end("SSH-2.0-x\r\n"), ProtocolError],
+    ["is not HTTP", (request) => request.socket.end("SSH-2.0-x\r\n"), ProtocolError],
     ["is an upgrade that nobody asked for", (request) => {
       request.socket.end("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
     }, ServerUnreachableError],
@@ -145,14 +145,14 @@ describe("a client", () => {
     ["is 403", (_, response) => response.writeHead(403).end('{"error":"forbidden: requires x"}'), ForbiddenError],
     ["is somebody else's 404", (_, response) => response.writeHead(404).end("404 page not found"), ProtocolError],
     ["is a 404 of other JSON", (_, response) => response.writeHead(404).end('{"message":"no"}'), ProtocolError],
-    ["is a 404 whose error is no text", (_, response) => response.writeHead(404).end('{"error":{}}'), ProtocolError],
-    ["has a salt that is no text", (_, response) => response.end(
+    ["is a 404 whose error is not a text", (_, response) => response.writeHead(404).end('{"error":{}}'), ProtocolError],
+    ["has a salt that is not a text", (_, response) => response.end(
       '{"key":"greeting","content":"a","rollout":{"salt":"\\ud800","variants":[{"name":"n","weight":10000,"content":"a"}]}}'), ProtocolError],
     ["has weights that don't add up", (_, response) => response.end(
       '{"key":"greeting","content":"a","rollout":{"salt":"s","variants":[{"name":"n","weight":1,"content":"a"}]}}'), ProtocolError],
   ];
   for (const [name, onFetch, kind] of wrong) {
-    test(`an answer that ${name} is a clear error, and changes nothing that is held`, async () => {
+    test(`an answer that ${name} is a clear error, and changes no cached prompt`, async () => {
       const client = makeClient({ timeout: 400 });
       await client.getPrompt("greeting");
       server.onFetch = onFetch;

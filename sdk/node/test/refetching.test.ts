@@ -213,15 +213,15 @@ describe("a watch", () => {
     assert.equal(server.fetches.length, before + 1);
   });
 
-  for (const [name, greets] of [["greets late", true], ["is one of before", false]] as const) {
-    test(`stands although the time-out is short and the server ${name}`, async () => {
+  for (const [name, greets] of [["greets late", true], ["is an older one", false]] as const) {
+    test(`connects although the time-out is short and the server ${name}`, async () => {
       keys.length = 0;
       server.onWatch = (_, url) => void (greets && setTimeout(() => server.greet(url), 600));
       client = new PromptOpsClient({ server: server.url, token: "t", timeout: 300 });
-      let stands = false;
-      client.on("connect", () => (stands = true));
+      let connected = false;
+      client.on("connect", () => (connected = true));
       await client.watch();
-      await eventually(() => stands);
+      await eventually(() => connected);
       assert.equal(server.connections.length, 1);
     });
   }

@@ -73,7 +73,7 @@ describe("an argument", () => {
     "derived Map": Object.assign(new (class Names extends Map {})(), { own: 1 }),
   };
   for (const [name, value] of Object.entries(opaque)) {
-    test(`as a ${name} is no variable, nor inside of one`, () => {
+    test(`as a ${name} is not a variable, nor part of one`, () => {
       for (const variable of [value, [value], { deep: [{ value }] }]) {
         assert.throws(() => renderTemplate("{{a}}", { a: variable }), TemplateValueError);
       }

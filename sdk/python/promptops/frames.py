@@ -70,7 +70,7 @@ class Ping:
 
 @dataclass(frozen=True)
 class Pong:
-    """The response to a ping, or a sign of life."""
+    """The response to a ping, or an unsolicited pong, which shows that the server lives."""
 
     payload: bytes
 

@@ -184,7 +184,7 @@ def _read_head(stream: Stream) -> tuple[bytes, bytes]:
 
 
 def _read_body(stream: Stream, received: bytes, fields: Message) -> bytes:
-    """Return the body of a refusal, as far as it arrives, for the server's message."""
+    """Return the received part of a refusal's body, for the server's message."""
     length = refusal_length(fields)
     # The status is known already and matters more than an incomplete body.
     with contextlib.suppress(OSError):

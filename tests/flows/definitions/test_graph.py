@@ -1,4 +1,4 @@
-"""What steps need and read, checked when a definition is read."""
+"""The dependencies and references of steps, checked when a definition is parsed."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ def problems(*steps: dict[str, Any], **fields: Any) -> list[str]:
     return [str(error) for error in read_workflow({"steps": list(steps), **fields}).problems]
 
 
-def test_in_a_plain_list_each_step_needs_the_one_before() -> None:
+def test_in_a_plain_list_each_step_needs_the_previous_one() -> None:
     plan = read_workflow({"steps": [A, A, B]}).plan
     assert plan is not None
     assert [step.needs for step in plan.steps] == [(), (0,), (1,)]
     assert plan.is_list
 
 
-def test_with_needs_a_step_without_them_begins_at_once() -> None:
+def test_in_a_graph_a_step_without_needs_begins_at_once() -> None:
     plan = read_workflow({"steps": [A, B, {**A, "name": "c", "needs": ["a", "b", "a"]}]}).plan
     assert plan is not None
     assert [step.needs for step in plan.steps] == [(), (), (0, 1)]
@@ -72,7 +72,7 @@ def test_a_plain_list_may_have_equal_and_empty_names() -> None:
         ([{**A, "concurrency": "k:x"}], "step 1 (a): concurrency 'k:x' can't be read, write a key"),
     ],
 )
-def test_says_which_step_is_wrong_and_what_to_do(
+def test_the_error_names_the_step_and_the_remedy(
     steps: list[dict[str, Any]], sentence: str
 ) -> None:
     (first, *_) = problems(*steps)
@@ -88,7 +88,9 @@ def test_says_which_step_is_wrong_and_what_to_do(
         ({"timeout": "later"}, "timeout is the text 'later', give a duration of at most a day"),
     ],
 )
-def test_says_what_is_wrong_with_the_workflow(fields: dict[str, Any], sentence: str) -> None:
+def test_the_error_describes_the_problem_of_the_workflow(
+    fields: dict[str, Any], sentence: str
+) -> None:
     (first,) = problems(A, **fields)
     assert first.startswith(sentence)
 
@@ -101,7 +103,7 @@ def test_ten_thousand_steps_are_refused_and_a_long_chain_is_not() -> None:
     assert problems(*chain) == []
 
 
-def test_fields_that_nobody_knows_are_warnings() -> None:
+def test_unknown_fields_are_warnings() -> None:
     step = {**A, "retrys": 3, "position": {"x": 1}}
     fallback = {"name": "m", "type": "model", "fallbacks": [{"provider": "mock", "modell": "x"}]}
     assert read_workflow({"steps": [step, fallback]}).warnings == (

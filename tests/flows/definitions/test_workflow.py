@@ -86,7 +86,7 @@ def test_accepts_what_existing_consoles_save() -> None:
     assert (definition.steps[5].name, definition.steps[5].action) == ("empty", Render(""))
 
 
-def test_no_steps_are_a_definition() -> None:
+def test_a_definition_may_have_no_steps() -> None:
     assert parse_steps([]) == WorkflowPlan(())
 
 
@@ -139,7 +139,7 @@ def test_no_steps_are_a_definition() -> None:
         ),
     ],
 )
-def test_says_what_is_wrong_where_and_what_to_do(raw: object, sentence: str) -> None:
+def test_the_error_names_place_problem_and_remedy(raw: object, sentence: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         parse_steps(raw)
     assert str(caught.value) == sentence
@@ -151,7 +151,7 @@ def test_the_largest_template_is_accepted() -> None:
 
 
 @given(NEARLY_STEPS | ANYTHING)
-def test_anything_is_read_or_refused_in_one_line(raw: Any) -> None:
+def test_any_input_is_parsed_or_refused_in_one_line(raw: Any) -> None:
     try:
         read = len(parse_steps(raw).steps)
     except DefinitionError as error:
@@ -170,7 +170,7 @@ def test_a_provider_may_be_a_connection_that_the_caller_names() -> None:
     assert definition.providers == {"team-gpt", "mock"}
 
 
-def test_fallbacks_are_read_in_their_order() -> None:
+def test_fallbacks_keep_their_order() -> None:
     step = {
         "type": "model",
         "provider": "openai",
@@ -199,7 +199,7 @@ def test_fallbacks_are_read_in_their_order() -> None:
         ([{"provider": "mock"}] * (MAX_FALLBACKS + 1), "fallbacks contains 6 objects, at most 5"),
     ],
 )
-def test_says_what_is_wrong_with_a_fallback(fallbacks: object, complaint: str) -> None:
+def test_the_error_describes_an_invalid_fallback(fallbacks: object, complaint: str) -> None:
     step = {"name": "call", "type": "model", "fallbacks": fallbacks}
     with pytest.raises(DefinitionError) as caught:
         parse_steps([step])

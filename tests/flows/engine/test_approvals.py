@@ -1,4 +1,4 @@
-"""Runs that wait for people: suspended in Prefect, and executed further as the same flow run."""
+"""Runs that wait for people: suspended in Prefect, and continued as the same flow run."""
 
 import asyncio
 from dataclasses import replace
@@ -37,7 +37,7 @@ STEPS = [DRAFT, ASK, SEND, *BESIDE]
 
 
 async def executed(engine: EngineProcess, asked: RunRequest) -> tuple[str, list[RunEvent]]:
-    """The id of the flow run, and all that was said of the run."""
+    """The id of the flow run, and all events of the run."""
     await engine.client().wait_ready(30)
     async with prepared(engine.client(), asked) as run:
         await run.go()
@@ -47,7 +47,7 @@ async def executed(engine: EngineProcess, asked: RunRequest) -> tuple[str, list[
 def further(
     asked: RunRequest, flow_run_id: str, events: list[RunEvent], decision: Decision = "approved"
 ) -> RunRequest:
-    """The run once the first approval is decided."""
+    """The run after the first decision."""
     assert isinstance(asked.plan, WorkflowPlan)
     kept = tuple(event.checkpoint for event in events if isinstance(event, StepCheckpoint))
     last = events[-1]
@@ -74,7 +74,8 @@ async def shown(server: PrefectServer, flow_run_id: str, name: str) -> dict[str,
 
 
 async def tagged(server: PrefectServer, flow_run_id: str, *, is_waiting: bool) -> None:
-    """Wait until Prefect has the tag, or has lost it: the engine changes it after the state."""
+    """Wait until the flow run has the tag, or no longer has it: the engine changes it after the
+    state."""
 
     def look() -> bool:
         return ("waiting" in flow_run(server, flow_run_id)["tags"]) == is_waiting
@@ -82,7 +83,7 @@ async def tagged(server: PrefectServer, flow_run_id: str, *, is_waiting: bool) -
     await asyncio.to_thread(eventually, look)
 
 
-async def test_all_that_can_go_on_ends_before_the_run_waits(
+async def test_all_independent_steps_end_before_the_run_waits(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     asked = replace(workflow(STEPS), page_url=PAGE)
@@ -95,7 +96,7 @@ async def test_all_that_can_go_on_ends_before_the_run_waits(
     await tagged(prefect_server, flow_run_id, is_waiting=True)
 
 
-async def test_the_same_flow_run_goes_on_after_a_decision(
+async def test_the_same_flow_run_continues_after_a_decision(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     asked = workflow(STEPS)

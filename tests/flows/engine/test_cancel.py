@@ -1,4 +1,4 @@
-"""Runs that somebody cancels: what was under way stops at once, and Prefect shows it."""
+"""Cancelled runs: the steps in progress stop at once, and Prefect shows it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ CANCELLED = RunFinished(
 
 
 async def rest(events: AsyncIterator[RunEvent]) -> tuple[list[tuple[str, str]], RunFinished]:
-    """How the steps ended that still had to, and the run."""
+    """The results of the remaining steps, and of the run."""
     async with asyncio.timeout(WAIT_SECONDS):
         left = [event async for event in events]
     assert isinstance(left[-1], RunFinished)
@@ -75,7 +75,7 @@ def in_inner_run(step: dict[str, Any], **access: Any) -> RunRequest:
     return replace(request([]), plan=WorkflowPlan((Step("sub", run),)), **access)
 
 
-async def test_a_step_under_way_is_stopped_and_nothing_begins_after_it(
+async def test_a_running_step_is_stopped_and_no_other_begins(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -97,7 +97,7 @@ async def test_a_step_under_way_is_stopped_and_nothing_begins_after_it(
     assert task["state"]["message"] == f"Cancelled by {BY}"
 
 
-async def test_what_a_setting_redacts_is_not_in_the_message(
+async def test_redacted_texts_are_not_in_the_message(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -113,7 +113,7 @@ async def test_what_a_setting_redacts_is_not_in_the_message(
     assert BY not in str(task)
 
 
-async def test_a_run_that_waits_for_its_turn_ends_at_once(prefect_server: PrefectServer) -> None:
+async def test_a_waiting_run_is_cancelled_at_once(prefect_server: PrefectServer) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth, concurrency=1) as engine:
         client = engine.client()
         await client.wait_ready(READY_SECONDS)
@@ -128,12 +128,12 @@ async def test_a_run_that_waits_for_its_turn_ends_at_once(prefect_server: Prefec
             assert await rest(waiting.events()) == ([], CANCELLED)
             model.hold.release()
             assert (await rest(first))[1] == RunFinished("ok", ANSWER)
-            # Its place is free again.
+            # Its slot is free again.
             assert (await run_to_end(client, model.request)).result.status == "ok"
         await shows_cancelled(prefect_server, waiting.flow_run_id)
 
 
-async def test_a_run_whose_prefect_is_away_stops_at_once(prefect_server: PrefectServer) -> None:
+async def test_a_run_stops_at_once_while_prefect_is_down(prefect_server: PrefectServer) -> None:
     port = int(prefect_server.api_url.split(":")[2].split("/")[0])
     async with tcp_gate(port) as gate:
         url = f"http://127.0.0.1:{gate.port}/api"
@@ -154,7 +154,7 @@ async def test_a_run_whose_prefect_is_away_stops_at_once(prefect_server: Prefect
             assert await asyncio.to_thread(engine.exit_code) == 0
 
 
-async def test_a_run_that_a_frozen_prefect_holds_back_ends_at_once(
+async def test_a_run_that_a_frozen_prefect_delays_ends_at_once(
     prefect_server: PrefectServer,
 ) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
@@ -193,7 +193,7 @@ async def test_a_step_that_waits_for_its_retry_is_stopped(
     assert task["state_name"] == "Cancelled"
 
 
-async def test_no_item_of_a_map_begins_any_more(engine: EngineProcess) -> None:
+async def test_no_further_item_of_a_map_begins(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     answer, hold = Answer.of_json("held").held_after(0)
     async with fake_vendor(Answer.of_json("first"), answer) as server:
@@ -276,7 +276,7 @@ async def test_an_agent_is_stopped_within_its_tool(
     await shows_cancelled(prefect_server, run.flow_run_id)
 
 
-async def test_cancel_and_completion_at_once_are_one_end(
+async def test_simultaneous_cancel_and_completion_give_one_result(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -309,7 +309,7 @@ async def test_a_cancel_after_the_end_changes_nothing(
     async with prepared(engine.client(), request()) as run:
         await run.go()
         await until_state(prefect_server, "Completed", run.flow_run_id)
-        # Before it is read how the run ended.
+        # Before the result is read.
         for _ in range(10):
             await run.cancel(BY)
             await run.checkpoint_stored(1)

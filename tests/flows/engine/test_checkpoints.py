@@ -58,7 +58,7 @@ def of_workflow() -> RunRequest:
 
 
 def of(step: dict[str, Any], show: str = "{{input}}") -> RunRequest:
-    """A workflow of that step, which asks the vendor, and one that shows its output."""
+    """A workflow of that step, which calls the vendor, and one that shows its output."""
     return workflow(
         [{"name": "call", **step}, render("show", show)], variables={"list": ["a", "b"]}
     )
@@ -78,7 +78,7 @@ MAP = {"type": "map", "over": "{{list}}", "step": MODEL}
     ],
     ids=["model", "structured", "map", "agent", "workflow"],
 )
-async def test_a_kind_that_asks_models_is_not_paid_again(
+async def test_a_step_with_model_calls_is_not_paid_again(
     engine: EngineProcess, prefect_server: PrefectServer, asked: RunRequest, text: str
 ) -> None:
     async with fake_vendor(Answer.of_json(openai.chat('{"n": 7}'))) as vendor:
@@ -99,7 +99,7 @@ async def test_a_kind_that_asks_models_is_not_paid_again(
         original.provider,
         original.items,
     )
-    # The checkpoint is there already; that of an inner step would be of no use.
+    # The checkpoint is stored already; one of an inner step would be useless.
     assert [kept.name for kept in again.checkpoints] == ["show"] * (len(again.steps) - 1)
     shown = await asyncio.to_thread(task_runs, prefect_server, again.flow_run_id, len(again.steps))
     states = {task["name"]: task["state_name"] for task in shown}
@@ -139,7 +139,7 @@ ROUTED = [
 ]
 
 
-async def test_a_branch_takes_its_side_again_and_skips_what_it_skipped(
+async def test_a_branch_repeats_its_decision(
     engine: EngineProcess,
 ) -> None:
     async with fake_vendor(Answer.of_json(openai.chat("X"))) as vendor:
@@ -154,7 +154,7 @@ async def test_a_branch_takes_its_side_again_and_skips_what_it_skipped(
 
 
 @pytest.mark.parametrize("other", [{"index": 2}, {"name": "other"}, {"type": "http"}])
-async def test_a_checkpoint_of_another_step_is_not_taken(
+async def test_a_checkpoint_of_another_step_is_not_used(
     engine: EngineProcess, other: dict[str, Any]
 ) -> None:
     async with fake_vendor(Answer.of_json(openai.chat("fine"))) as vendor:
@@ -165,7 +165,7 @@ async def test_a_checkpoint_of_another_step_is_not_taken(
     assert (again.result, reused(again)) == (first.result, [])
 
 
-async def test_a_step_that_failed_is_executed_and_those_before_it_are_not(
+async def test_only_the_failed_step_is_executed_again(
     engine: EngineProcess,
 ) -> None:
     steps = [{"name": name, **MODEL} for name in ("a", "b")]
@@ -193,7 +193,7 @@ ASKS = openai.chat(
 )
 
 
-async def test_an_agent_goes_on_after_its_last_completed_step(engine: EngineProcess) -> None:
+async def test_an_agent_continues_after_its_last_completed_step(engine: EngineProcess) -> None:
     failing = openai.error(401, "bad key", "invalid_request_error")
     async with (
         fake_vendor(Answer.of_json(ASKS), failing) as vendor,
@@ -208,7 +208,7 @@ async def test_an_agent_goes_on_after_its_last_completed_step(engine: EngineProc
         results = {message["content"] for message in conversation if message["role"] == "tool"}
         vendor.answers(Answer.of_json(openai.chat("It is sunny")))
         again = await ran(engine, replace(asked, checkpoints=first.checkpoints), vendor)
-        # One call of the model, and no tool.
+        # One model call, and no tool.
         assert (len(vendor.requests), len(server.requests)) == (3, 2)
         assert vendor.seen.json["messages"] == conversation
     assert again.result.output == "It is sunny"
@@ -227,7 +227,7 @@ async def test_an_agent_goes_on_after_its_last_completed_step(engine: EngineProc
     ]
 
 
-async def test_a_model_gets_back_what_its_vendor_wants_back(engine: EngineProcess) -> None:
+async def test_vendor_data_is_sent_back_to_the_model(engine: EngineProcess) -> None:
     asks = openai.chat(None, tool_calls=[openai.chat_call("call-1", "good", '{"q": "x"}')])
     asks["choices"][0]["message"]["reasoning_content"] = "hidden thoughts"
     failing = openai.error(401, "bad key", "invalid_request_error")
@@ -248,7 +248,7 @@ async def test_a_model_gets_back_what_its_vendor_wants_back(engine: EngineProces
     assert again.result.output == "done"
 
 
-async def test_an_agent_whose_every_step_was_completed_asks_nobody(engine: EngineProcess) -> None:
+async def test_a_completed_agent_calls_no_model(engine: EngineProcess) -> None:
     asked = agent(output_schema=SCHEMA)
     answers = [Answer.of_json(openai.chat(text)) for text in ("no JSON", '{"n": 1}')]
     async with fake_vendor(*answers) as vendor:
@@ -260,7 +260,7 @@ async def test_an_agent_whose_every_step_was_completed_asks_nobody(engine: Engin
     assert reused(again) == ["render", "model", "model"]
 
 
-async def test_a_step_in_spite_of_whose_failure_the_run_went_on_is_not_executed_again(
+async def test_a_tolerated_failure_is_not_executed_again(
     engine: EngineProcess,
 ) -> None:
     policy = {"continue_on_error": True, "default": "none", "retries": 1}

@@ -1,4 +1,4 @@
-"""How a run ends whose code failed in a way that nobody foresaw."""
+"""The result of a run whose code failed unexpectedly."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class BrokenRun(CompiledRun):
         raise ValueError("zebra of ada@private.example")
 
 
-async def test_what_nobody_foresaw_is_not_quoted_to_prefect() -> None:
+async def test_an_unexpected_error_is_not_quoted_in_prefect() -> None:
     no_inner_flows: Any = None
     control = RunControl(Cancellation(EVERYTHING), NoCheckpoints(), no_inner_flows)
     run = BrokenRun(request(), lambda _event: None, control)

@@ -1,4 +1,4 @@
-"""Stored connections in a real engine: steps use their keys, and nobody sees them."""
+"""Stored connections in a real engine: steps use their keys, and nobody can read them."""
 
 from harness.engine import READY_SECONDS, EngineProcess, request, run_to_end
 from harness.prefect_runs import task_runs
@@ -7,7 +7,7 @@ from harness.vendors import Answer, fake_vendor
 from promptops_flows.steps.models import Connection
 
 STORED, OWN = "sk-stored-0a1b2c3d4e", "sk-own-5f6a7b8c9d"
-# What the vendor makes of it: it sends the key back.
+# The vendor's response, which repeats the key.
 CHAT = {
     "id": "chatcmpl-1",
     "object": "chat.completion",
@@ -66,7 +66,7 @@ async def test_a_stored_key_is_not_sent_to_an_address_of_the_callers(
     assert not stored.requests
 
 
-async def test_fallbacks_are_tried_with_the_keys_that_are_theirs(engine: EngineProcess) -> None:
+async def test_fallbacks_use_their_own_keys(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     busy = Answer.of_json({"error": {"message": f"slow down {STORED}"}}, 429)
     steps = [

@@ -1,4 +1,4 @@
-"""Deployments, timers and events in a real Prefect server, by way of the run engine."""
+"""Deployments, timers and events in a real Prefect server, through the run engine."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ async def test_an_event_runs_the_deployment_that_it_names(engine: EngineProcess,
 
 
 async def tell_again(engine: EngineProcess, pool: str, owner: Owner) -> None:
-    """Prefect passes over what is told before it takes its new automation into account."""
+    """Prefect ignores events that it receives before its new automation is active."""
     while True:
         event = PlatformEvent(
             id=str(uuid.uuid4()),
@@ -289,7 +289,7 @@ async def test_times_around_changes_of_daylight_saving(
         ),
     ],
 )
-async def test_next_times_know_daylight_saving(
+async def test_next_times_respect_daylight_saving(
     engine: EngineProcess, timetable: Timetable, after: str, times: list[str]
 ) -> None:
     answer = await engine.client().ask(NextTimes((timetable,), 3, after))
@@ -297,7 +297,7 @@ async def test_next_times_know_daylight_saving(
     assert answer.times == (times,)
 
 
-async def test_a_wrong_timetable_is_refused_in_words(engine: EngineProcess) -> None:
+async def test_an_invalid_timetable_is_refused_with_a_reason(engine: EngineProcess) -> None:
     with pytest.raises(EngineRefused) as refused:
         await engine.client().ask(NextTimes((Timetable(cron="61 * * * *"),), 1, "2026-01-01"))
     assert "61" in str(refused.value)

@@ -1,5 +1,5 @@
-"""Durable runs: no step begins before what it depends on is stored, and a run that lost its
-platform is left to whoever takes it over."""
+"""Durable runs: no step begins before its dependencies are stored, and a run whose platform is gone
+is left to the one that continues it."""
 
 import asyncio
 from collections import Counter
@@ -58,7 +58,7 @@ async def until_state(server: PrefectServer, flow_run_id: str, name: str) -> dic
     return await asyncio.to_thread(eventually, look)
 
 
-async def test_a_step_waits_until_what_it_depends_on_is_stored(engine: EngineProcess) -> None:
+async def test_a_step_waits_until_its_dependencies_are_stored(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     async with fake_vendor(Answer.of_json("x")) as server:
         asked = workflow([call("first", server.url), call("second", server.url)])
@@ -66,7 +66,7 @@ async def test_a_step_waits_until_what_it_depends_on_is_stored(engine: EnginePro
             kept = (await until(events, StepCheckpoint)).checkpoint
             assert (kept.index, kept.name, kept.output.text) == (1, "first", '"x"')
             assert await until(events, StepFinished)
-            # Time enough for a step that would not wait.
+            # Long enough for a step that would not wait.
             assert (await run_to_end(engine.client(), request())).result.status == "ok"
             assert [seen.path for seen in server.requests] == ["/first"]
             await run.checkpoint_stored(1)
@@ -75,7 +75,7 @@ async def test_a_step_waits_until_what_it_depends_on_is_stored(engine: EnginePro
             assert (await until(events, RunFinished)).status == "ok"
 
 
-async def test_what_does_not_depend_on_a_step_does_not_wait_for_it(engine: EngineProcess) -> None:
+async def test_an_independent_step_does_not_wait(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     async with fake_vendor(Answer.of_json("x")) as server:
         steps = [
@@ -114,7 +114,7 @@ async def test_an_agent_waits_for_each_of_its_steps(engine: EngineProcess) -> No
     assert calls == [("render", 0, 0), ("model", 1, 0), ("tool: find", 1, 1), ("model", 2, 1)]
 
 
-async def test_a_run_whose_connection_breaks_is_left_to_another(
+async def test_a_run_whose_connection_breaks_is_left_to_another_engine(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -129,7 +129,7 @@ async def test_a_run_whose_connection_breaks_is_left_to_another(
         assert len(server.requests) == 1
 
 
-async def test_a_run_that_waits_for_its_turn_is_left_as_well(
+async def test_a_waiting_run_is_left_as_well(
     prefect_server: PrefectServer,
 ) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth, concurrency=1) as engine:
@@ -156,7 +156,7 @@ async def test_a_run_that_waits_for_storage_can_be_cancelled(
     await until_state(prefect_server, run.flow_run_id, "Cancelled")
 
 
-async def test_another_engine_goes_on_where_a_killed_one_was(
+async def test_another_engine_continues_the_run_of_a_killed_one(
     prefect_server: PrefectServer,
 ) -> None:
     at = prefect_server.api_url, prefect_server.auth
@@ -180,11 +180,11 @@ async def test_another_engine_goes_on_where_a_killed_one_was(
             await until_state(prefect_server, run.flow_run_id, "Crashed")
         server.answers(Answer.of_json("x"))
         await engine.client().wait_ready(READY_SECONDS)
-        # It need not be durable any more.
+        # The run need no longer be durable.
         resumed = replace(asked, checkpoints=tuple(kept), durable=False)
         record = await run_to_end(engine.client(), resumed)
         calls = Counter(seen.path for seen in server.requests)
     assert record.result == RunFinished("ok", '"x"')
     assert [step.name for step in record.steps if step.reused] == ["a", "b"]
-    # Twice is executed what was in flight, and nothing else.
+    # Only the steps that were in progress are executed twice.
     assert calls == {"/a": 1, "/b": 2, "/c": 2, "/d": 1}

@@ -33,7 +33,7 @@ def is_gone(server: PrefectServer, flow_run_id: str) -> bool:
         return client.get(f"flow_runs/{flow_run_id}").status_code == 404
 
 
-async def test_a_run_answers_with_its_output_and_trace(engine: EngineProcess) -> None:
+async def test_a_run_returns_its_output_and_trace(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     record = await run_to_end(engine.client(), request())
     assert record.result == RunFinished("ok", output="[MOCK COMPLETION] HELLO ADA")
@@ -56,7 +56,7 @@ async def test_a_run_answers_with_its_output_and_trace(engine: EngineProcess) ->
     assert {step.error for step in record.steps} == {None}
 
 
-async def test_a_step_says_when_it_began_in_utc_and_how_long_it_took(engine: EngineProcess) -> None:
+async def test_a_step_reports_its_start_in_utc_and_its_duration(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     began = time.monotonic()
     record = await run_to_end(engine.client(), request([SLOW]))
@@ -126,7 +126,7 @@ async def test_a_failed_step_ends_the_run_in_prefect_too(
     ]
 
 
-async def test_steps_without_a_name_are_called_by_their_type(engine: EngineProcess) -> None:
+async def test_steps_without_a_name_are_named_after_their_type(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     record = await run_to_end(engine.client(), request([{"type": "model", "provider": "openai"}]))
     sentence = "provider openai: no API key is given"
@@ -190,7 +190,7 @@ async def test_hanging_up_after_go_does_not_stop_the_run(
         await until_state(prefect_server, "Completed", flow_run_id)
 
 
-async def test_a_run_that_was_never_let_go_leaves_nothing(
+async def test_a_run_that_was_never_started_leaves_nothing(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -201,7 +201,7 @@ async def test_a_run_that_was_never_let_go_leaves_nothing(
     assert await asyncio.to_thread(eventually, lambda: is_gone(prefect_server, run.flow_run_id))
 
 
-async def test_outputs_of_megabytes_and_odd_texts_pass(engine: EngineProcess) -> None:
+async def test_outputs_of_megabytes_and_unusual_texts_pass(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     big = "ä\ud800\0" * 340_000
     steps = [{"name": "{x} \0", "type": "render", "template": "{{big}}"}]

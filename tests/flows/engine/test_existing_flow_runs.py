@@ -1,4 +1,4 @@
-"""Flow runs that exist in Prefect and are executed once more, and who is told of Retry there."""
+"""Existing flow runs in Prefect that are executed again, and notifications about Retry."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -40,7 +40,7 @@ MENDED = [FAILING[0], {"name": "b", "type": "model", "model": "mock-echo"}]
 
 
 def press_retry(server: PrefectServer, flow_run_id: str) -> None:
-    """As Prefect's interface does."""
+    """The same request as from Prefect's interface."""
     state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
     with server.client() as client:
         body = {"state": state, "force": True}
@@ -51,7 +51,7 @@ def state_name(server: PrefectServer, flow_run_id: str) -> str:
     return str(flow_run(server, flow_run_id)["state_name"])
 
 
-async def test_a_flow_run_is_executed_once_more(
+async def test_a_flow_run_is_executed_again(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -74,7 +74,7 @@ async def test_a_flow_run_is_executed_once_more(
     ]
 
 
-async def test_one_that_is_not_let_go_does_not_wait_for_ever(
+async def test_one_that_is_not_started_does_not_wait_for_ever(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -86,15 +86,13 @@ async def test_one_that_is_not_let_go_does_not_wait_for_ever(
 
 
 @pytest.mark.parametrize("flow_run_id", ["00000000-0000-4000-8000-000000000000", "no-id"])
-async def test_one_that_prefect_does_not_have_is_refused(
-    engine: EngineProcess, flow_run_id: str
-) -> None:
+async def test_a_missing_flow_run_is_refused(engine: EngineProcess, flow_run_id: str) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     with pytest.raises(EngineRefused, match=f"Prefect has no flow run {flow_run_id}"):
         await engine.client().start(replace(request(), flow_run_id=flow_run_id))
 
 
-async def test_one_of_a_predecessor_is_not_taken_for_left_behind(
+async def test_one_of_a_previous_engine_does_not_count_as_left_behind(
     prefect_server: PrefectServer,
 ) -> None:
     at = prefect_server.api_url, prefect_server.auth
@@ -104,7 +102,7 @@ async def test_one_of_a_predecessor_is_not_taken_for_left_behind(
         await old.client().wait_ready(READY_SECONDS)
         retried = (await run_to_end(old.client(), workflow(FAILING))).flow_run_id
         _, events = await stack.enter_async_context(under_way(old.client(), model.request))
-        # As the kernel does when the platform is killed: it lives until its run ends.
+        # Like the kernel when the platform is killed: the engine lives until its run ends.
         assert old.process.stdin is not None
         old.process.stdin.close()
         await asyncio.to_thread(eventually, lambda: not old.socket.exists())
@@ -138,7 +136,7 @@ async def test_another_engine_marks_it_as_its_own(
     assert "workspace:default" in tags
 
 
-async def test_whoever_watches_is_told_of_each_press() -> None:
+async def test_watchers_are_notified_of_each_press() -> None:
     watchers = RetryWatchers()
     early: list[RetryPressed] = []
     late: list[RetryPressed] = []
@@ -159,7 +157,7 @@ async def test_a_watch_lasts_as_long_as_the_engine(prefect_server: PrefectServer
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
         await engine.client().wait_ready(READY_SECONDS)
         watch = await engine.client().watch()
-        # Beside it, runs are taken.
+        # Meanwhile, runs are accepted.
         assert (await run_to_end(engine.client(), request())).result.status == "ok"
         engine.process.kill()
         with pytest.raises(EngineLost):

@@ -1,4 +1,4 @@
-"""What the engine does when something around it stops, hangs or comes back."""
+"""The engine's behaviour when its surroundings stop, hang or recover."""
 
 import asyncio
 import signal
@@ -72,7 +72,9 @@ async def test_an_engine_that_never_answers_is_bounded(tmp_path: Path) -> None:
             await EngineClient(path).start(request(), 0.2)
 
 
-async def test_prefect_going_away_is_reported_and_healed(prefect_server: PrefectServer) -> None:
+async def test_the_engine_reports_that_prefect_is_down_and_recovers(
+    prefect_server: PrefectServer,
+) -> None:
     port = int(prefect_server.api_url.split(":")[2].split("/")[0])
     async with tcp_gate(port) as gate:
         await gate.shut()
@@ -98,12 +100,12 @@ async def test_prefect_going_away_is_reported_and_healed(prefect_server: Prefect
                 assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
             await until_state(prefect_server, "Completed", flow_run_id)
             assert (await run_to_end(client, request())).result.status == "ok"
-            # Not at the end of the block, which would stop the relay's loop meanwhile.
+            # Not at the end of the block, which would block the relay's loop.
             engine.process.terminate()
             assert await asyncio.to_thread(engine.exit_code) == 0
 
 
-async def test_prefect_learns_later_how_a_run_ended_while_it_was_away(
+async def test_prefect_later_stores_the_end_of_a_run_that_it_missed(
     prefect_server: PrefectServer,
 ) -> None:
     port = int(prefect_server.api_url.split(":")[2].split("/")[0])
@@ -129,7 +131,7 @@ async def test_prefect_learns_later_how_a_run_ended_while_it_was_away(
             assert await asyncio.to_thread(engine.exit_code) == 0
 
 
-async def test_a_frozen_prefect_does_not_hold_back_how_a_run_ended(
+async def test_a_frozen_prefect_does_not_delay_the_result(
     prefect_server: PrefectServer,
 ) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
@@ -148,7 +150,7 @@ async def test_a_frozen_prefect_does_not_hold_back_how_a_run_ended(
         await until_state(prefect_server, "Completed", flow_run_id)
 
 
-async def test_a_stop_while_prefect_is_frozen_answers_how_the_run_ended(
+async def test_a_stop_while_prefect_is_frozen_returns_the_result(
     prefect_server: PrefectServer,
 ) -> None:
     auth = prefect_server.auth
@@ -160,13 +162,13 @@ async def test_a_stop_while_prefect_is_frozen_answers_how_the_run_ended(
                 assert isinstance(await anext(events), StepCheckpoint)
                 assert isinstance(await anext(events), StepFinished)
                 engine.process.send_signal(signal.SIGTERM)
-                # Not only once the engine has given up on Prefect.
+                # Already before the engine has given up on Prefect.
                 async with asyncio.timeout(4):
                     assert [event async for event in events] == [RunFinished("ok", ANSWER)]
                 assert await asyncio.to_thread(engine.exit_code) == 0
 
 
-async def test_a_stop_while_prefect_is_frozen_answers_a_run_that_is_cut_off(
+async def test_a_stop_while_prefect_is_frozen_ends_an_unfinished_run(
     prefect_server: PrefectServer,
 ) -> None:
     auth = prefect_server.auth
@@ -212,7 +214,7 @@ async def test_sigterm_lets_a_run_finish_and_takes_no_more(prefect_server: Prefe
         assert api.get(f"flow_runs/{left.flow_run_id}").status_code == 404
 
 
-async def test_a_run_that_outlasts_the_drain_is_cut_off_and_says_so(
+async def test_a_run_that_outlasts_the_drain_ends_with_a_reason(
     prefect_server: PrefectServer,
 ) -> None:
     auth = prefect_server.auth
@@ -249,7 +251,7 @@ async def test_an_engine_killed_during_a_run_is_lost(prefect_server: PrefectServ
                 await anext(events)
 
 
-async def test_runs_beyond_the_limit_wait_their_turn(prefect_server: PrefectServer) -> None:
+async def test_runs_beyond_the_limit_wait(prefect_server: PrefectServer) -> None:
     auth = prefect_server.auth
     with running_engine(prefect_server.api_url, auth, concurrency=1) as engine:
         await engine.client().wait_ready(READY_SECONDS)
@@ -266,7 +268,7 @@ async def test_runs_beyond_the_limit_wait_their_turn(prefect_server: PrefectServ
     ("missing", "words"),
     [("PREFECT_API_URL", "PREFECT_API_URL is not set"), ("PROMPTOPS_ENGINE_SOCKET", "SOCKET is")],
 )
-def test_a_wrong_set_up_ends_it_with_a_sentence(tmp_path: Path, missing: str, words: str) -> None:
+def test_invalid_settings_end_it_with_a_message(tmp_path: Path, missing: str, words: str) -> None:
     spec = engine_spec(
         socket=tmp_path / "e.sock",
         instance="an-engine",

@@ -1,4 +1,4 @@
-"""What is sent to Prefect to create a flow run."""
+"""The requests to Prefect that create a flow run."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -24,8 +24,8 @@ class RecordingClient:
         return httpx.Response(201, json={**json, "id": str(uuid4())})
 
 
-async def test_a_request_that_is_sent_twice_creates_one_flow_run() -> None:
-    """Prefect's client repeats a request whose answer is late."""
+async def test_a_repeated_request_creates_one_flow_run() -> None:
+    """Prefect's client repeats a request that times out."""
     client: Any = RecordingClient()
     creator = FlowRunCreator(client)
     run: dict[str, Any] = {"name": "a", "parameters": {}, "context": {}, "tags": []}

@@ -1,4 +1,4 @@
-"""Workflows whose steps name what they need, on a real Prefect server."""
+"""Workflows with `needs`, on a real Prefect server."""
 
 import asyncio
 from dataclasses import replace
@@ -42,7 +42,7 @@ async def test_a_step_reads_any_output_before_it(
     assert behind == {shown["left"]["id"], shown["right"]["id"]}
 
 
-async def test_steps_that_need_nothing_of_each_other_run_at_once(engine: EngineProcess) -> None:
+async def test_independent_steps_run_in_parallel(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model:
         steps = [
@@ -59,7 +59,7 @@ async def test_steps_that_need_nothing_of_each_other_run_at_once(engine: EngineP
                 if isinstance(event, StepFinished):
                     ended.append(event.name)
                 if ended == ["quick", "after quick"]:
-                    # Both went past the one that is still held.
+                    # Both finished while the other one is still held.
                     model.hold.release()
                 if isinstance(event, RunFinished):
                     assert event.output == "the held answer Q2\n\nthe held answer"
@@ -75,7 +75,7 @@ async def test_the_result_is_the_output_that_the_workflow_names(engine: EnginePr
     assert (await run_to_end(engine.client(), composed)).result.output == "B-A"
 
 
-async def test_after_a_failure_no_step_begins_and_those_under_way_end(
+async def test_after_a_failure_no_step_begins_and_running_ones_end(
     engine: EngineProcess,
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -100,7 +100,7 @@ async def test_after_a_failure_no_step_begins_and_those_under_way_end(
     assert last.error.startswith("step 2 (bad): ")
 
 
-async def test_a_step_is_tried_again_and_prefect_shows_it(
+async def test_a_step_is_retried_and_prefect_shows_it(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -117,7 +117,7 @@ async def test_a_step_is_tried_again_and_prefect_shows_it(
     assert shown["call"]["run_count"] == 2
 
 
-async def test_what_would_fail_again_is_not_tried_again(engine: EngineProcess) -> None:
+async def test_a_permanent_failure_is_not_retried(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     step = {"name": "call", **MODEL, "retries": 5}
     refused = openai.error(401, "bad key", "invalid_request_error")
@@ -161,7 +161,7 @@ async def test_a_time_out_of_the_workflow_ends_it_and_its_steps(
     assert [(step.name, step.state) for step in record.steps] == [("held", "Cancelled")]
 
 
-async def test_a_run_goes_on_with_the_default_of_a_step_that_failed(engine: EngineProcess) -> None:
+async def test_a_run_continues_with_the_default_of_a_failed_step(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     failing = {
         "name": "call",
@@ -176,7 +176,7 @@ async def test_a_run_goes_on_with_the_default_of_a_step_that_failed(engine: Engi
     assert [step.state for step in record.steps] == ["Failed", "Completed"]
 
 
-async def test_a_path_that_leads_nowhere_fails_the_step(engine: EngineProcess) -> None:
+async def test_a_missing_path_fails_the_step(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     steps = [render("a", "text"), render("b", "{{steps.a.output.items[3]}}")]
     record = await run_to_end(engine.client(), workflow(steps))

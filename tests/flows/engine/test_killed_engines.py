@@ -1,4 +1,5 @@
-"""Wherever a run is when its engine is killed, its client learns it and Prefect shows its end."""
+"""In whatever phase of a run its engine is killed, the client gets an error and Prefect shows the
+end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +40,7 @@ async def rest(events: AsyncIterator[RunEvent]) -> list[RunEvent]:
 async def end_in(
     server: PrefectServer, killed: EngineProcess, states: set[str], *flow_run_ids: str
 ) -> None:
-    """How Prefect shows the runs once the next engine is there."""
+    """The states of the runs in Prefect, once the next engine is up."""
 
     def shown() -> bool:
         return {flow_run(server, run_id)["state_name"] for run_id in flow_run_ids} <= states
@@ -48,7 +49,7 @@ async def end_in(
         await asyncio.to_thread(eventually, shown)
 
 
-async def test_while_a_run_waits_for_its_turn(prefect_server: PrefectServer) -> None:
+async def test_while_a_run_waits(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     with running_engine(*at, concurrency=1) as engine:
         await engine.client().wait_ready(READY_SECONDS)
@@ -65,7 +66,7 @@ async def test_while_a_run_waits_for_its_turn(prefect_server: PrefectServer) -> 
         await end_in(prefect_server, engine, {"Crashed"}, first.flow_run_id, waiting.flow_run_id)
 
 
-async def test_while_prefect_holds_its_start_back(prefect_server: PrefectServer) -> None:
+async def test_while_prefect_delays_its_start(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     with running_engine(*at) as engine:
         await engine.client().wait_ready(READY_SECONDS)
@@ -89,7 +90,7 @@ async def test_between_two_steps(prefect_server: PrefectServer) -> None:
             async for event in events:
                 if isinstance(event, StepFinished):
                     break
-            # Its event is on its way to Prefect: written, the step stays as it ended.
+            # Its event has been sent to Prefect: once it is stored, the step keeps its end.
             await asyncio.to_thread(task_runs, prefect_server, run.flow_run_id, 1)
             kill(engine)
             await is_lost(run.events())
@@ -98,7 +99,7 @@ async def test_between_two_steps(prefect_server: PrefectServer) -> None:
         assert (task["name"], task["state_name"]) == ("greet", "Completed")
 
 
-async def test_while_prefect_takes_its_end(prefect_server: PrefectServer) -> None:
+async def test_while_prefect_stores_its_end(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     with running_engine(*at) as engine:
         await engine.client().wait_ready(READY_SECONDS)
@@ -108,5 +109,5 @@ async def test_while_prefect_takes_its_end(prefect_server: PrefectServer) -> Non
                 model.hold.release()
                 assert (await rest(events))[-1] == RunFinished("ok", ANSWER)
                 kill(engine)
-        # Prefect may have got the end before, or not.
+        # Prefect may have stored the end before, or not.
         await end_in(prefect_server, engine, {"Completed", "Crashed"}, run.flow_run_id)

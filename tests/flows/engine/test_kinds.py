@@ -55,7 +55,7 @@ async def test_transform(engine: EngineProcess, step: dict[str, Any], text: str)
     assert await output(engine, source, change, variables={"who": "Ada"}) == text
 
 
-async def test_an_expression_that_explodes_fails_its_step_alone(engine: EngineProcess) -> None:
+async def test_a_too_expensive_expression_fails_only_its_step(engine: EngineProcess) -> None:
     endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     bad = {"name": "bad", "type": "transform", "op": "jinja", "expression": endless}
     record, other = await asyncio.gather(
@@ -105,15 +105,15 @@ async def with_answers(engine: EngineProcess, *texts: str) -> RunRecord:
         return await run_to_end(engine.client(), asked)
 
 
-async def test_an_answer_of_a_schema_is_repaired_once(engine: EngineProcess) -> None:
+async def test_an_answer_is_repaired_once(engine: EngineProcess) -> None:
     record = await with_answers(engine, "none", 'so: {"n": 7}')
     assert record.result.output == "n is 7"
     call = record.steps[0]
-    # Both calls are paid for.
+    # Both calls cost money.
     assert [usage.prompt_tokens for usage in call.usages if usage] == [19, 19]
 
 
-async def test_an_answer_that_does_not_fit_after_a_repair_fails(engine: EngineProcess) -> None:
+async def test_an_answer_that_does_not_match_after_a_repair_fails(engine: EngineProcess) -> None:
     record = await with_answers(engine, "none")
     assert record.result.error is not None
     assert record.result.error.startswith(
@@ -121,7 +121,7 @@ async def test_an_answer_that_does_not_fit_after_a_repair_fails(engine: EnginePr
     )
 
 
-async def test_http_sends_what_steps_made_and_reads_json(engine: EngineProcess) -> None:
+async def test_http_sends_outputs_of_steps_and_parses_json(engine: EngineProcess) -> None:
     answer = Answer.of_json({"items": [{"id": 5}]})
     async with fake_vendor(answer) as server:
         call = {
@@ -140,7 +140,7 @@ async def test_http_sends_what_steps_made_and_reads_json(engine: EngineProcess) 
     assert server.seen.json == {"text": "Hi A/B&c", "all": [1, 2]}
 
 
-async def test_http_is_tried_again_where_the_server_is_busy(engine: EngineProcess) -> None:
+async def test_http_is_retried_if_the_server_is_busy(engine: EngineProcess) -> None:
     busy, good = Answer.of_json({}, 503, retry_after="0"), Answer.of_json("fine")
     async with fake_vendor(busy, good) as server:
         record = await ran(
@@ -156,7 +156,7 @@ async def test_http_is_tried_again_where_the_server_is_busy(engine: EngineProces
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://10.0.0.1/"])
-async def test_http_goes_to_no_forbidden_address(engine: EngineProcess, url: str) -> None:
+async def test_http_does_not_call_a_forbidden_address(engine: EngineProcess, url: str) -> None:
     record = await ran(engine, render("a", url), {"type": "http", "url": "{{input}}"})
     host = url.split("/")[2]
     assert record.result.error is not None
@@ -178,7 +178,7 @@ ROUTED = [
     ("kind", "text", "skipped"),
     [("a", "(X go)", {"y", "after y"}), ("b", "(Y2)Y go", {"x"})],
 )
-async def test_a_branch_skips_what_it_does_not_take(
+async def test_a_branch_skips_the_other_side(
     engine: EngineProcess, kind: str, text: str, skipped: set[str]
 ) -> None:
     record = await ran(engine, *ROUTED, variables={"kind": kind})
@@ -214,7 +214,7 @@ async def test_map_runs_a_step_for_each_item_in_order(engine: EngineProcess) -> 
     assert await output(engine, MAP, variables={"list": []}) == "[]"
 
 
-async def test_map_counts_what_its_models_took(engine: EngineProcess) -> None:
+async def test_map_sums_up_the_usage_of_its_models(engine: EngineProcess) -> None:
     asks = {**MAP, "step": {**ECHO}}
     record = await ran(engine, asks, variables={"list": ["one two", "three"]})
     assert record.result.output == '["one two","three"]'
@@ -245,7 +245,7 @@ async def test_an_item_that_fails_may_have_a_default(engine: EngineProcess) -> N
     assert record.steps[0].items == ItemCounts(2, 1, 1)
 
 
-async def test_map_takes_no_hundred_thousand_items_and_nothing_but_a_list(
+async def test_map_refuses_a_hundred_thousand_items_and_other_values(
     engine: EngineProcess,
 ) -> None:
     record = await ran(engine, MAP, variables={"list": [0] * 100_000})
@@ -259,7 +259,7 @@ async def test_map_takes_no_hundred_thousand_items_and_nothing_but_a_list(
 
 
 def with_plan(request: RunRequest, plan: AgentPlan | WorkflowPlan) -> RunRequest:
-    """The run, whose steps that run others run this plan."""
+    """The run; its steps that run others use this plan."""
     assert isinstance(request.plan, WorkflowPlan)
     steps = tuple(
         replace(step, action=replace(step.action, plan=plan))
@@ -285,7 +285,7 @@ AGENT = AgentPlan(
         ("agent", AGENT, "Hi go!", ["sub / render", "sub / model"]),
     ],
 )
-async def test_an_inner_run_is_a_flow_of_its_own(
+async def test_an_inner_run_is_a_separate_flow(
     engine: EngineProcess,
     prefect_server: PrefectServer,
     kind: str,
@@ -318,7 +318,7 @@ async def test_a_failing_inner_run_fails_its_step(engine: EngineProcess) -> None
     assert record.result.error.startswith("step 1 (sub): other: step 1 (model): provider mock")
 
 
-async def test_an_output_is_used_again_within_its_time(
+async def test_an_output_is_reused_until_it_expires(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)

@@ -1,4 +1,4 @@
-"""Runs under way when an engine is killed do not stay running in Prefect."""
+"""Running runs don't stay running in Prefect when their engine is killed."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -53,7 +53,7 @@ def kill(engine: EngineProcess) -> None:
 
 
 async def killed_in_a_run(server: PrefectServer, engine: EngineProcess) -> list[str]:
-    """One of its runs was executing, the other not yet let go."""
+    """One of its runs was executing, the other not yet started."""
     await engine.client().wait_ready(READY_SECONDS)
     async with (
         prepared(engine.client(), request()) as waiting,
@@ -90,7 +90,7 @@ def task_states(server: PrefectServer, flow_run_id: str) -> dict[str, tuple[str,
 
 
 async def test_the_steps_of_a_killed_engine_end_as_well(prefect_server: PrefectServer) -> None:
-    """One step had ended, one was under way, one waited for its retry; so did an inner run's."""
+    """One step had ended, one was running, one waited for its retry; so did an inner run's."""
     at = prefect_server.api_url, prefect_server.auth
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(held_model())
@@ -181,19 +181,19 @@ async def test_more_than_a_page_is_ended_once_prefect_is_back(
                 return not unfinished(client, engine)
 
             await asyncio.to_thread(eventually, all_ended)
-            # Not at the end of the block, which would stop the relay's loop meanwhile.
+            # Not at the end of the block, which would block the relay's loop.
             engine.process.terminate()
             assert await asyncio.to_thread(engine.exit_code) == 0
 
 
-async def test_engines_that_live_keep_their_runs(prefect_server: PrefectServer) -> None:
+async def test_living_engines_keep_their_runs(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(held_model())
         old = stack.enter_context(running_engine(*at))
         await old.client().wait_ready(READY_SECONDS)
         run_id, events = await stack.enter_async_context(under_way(old.client(), model.request))
-        # As the kernel does when the platform is killed.
+        # Like the kernel when the platform is killed.
         assert old.process.stdin is not None
         old.process.stdin.close()
         await asyncio.to_thread(eventually, lambda: not old.socket.exists())
@@ -215,7 +215,7 @@ async def test_engines_that_live_keep_their_runs(prefect_server: PrefectServer) 
         kill(new)
 
 
-async def test_a_run_that_ends_after_all_is_shown_so(
+async def test_a_run_that_ends_after_all_shows_its_end(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)

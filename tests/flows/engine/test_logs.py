@@ -1,4 +1,4 @@
-"""What the engine's log may hold of the texts of runs."""
+"""What the engine's log may contain of the texts of runs."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ def line(logger: str, message: str) -> dict[str, Any]:
     return written
 
 
-def test_exceptions_of_a_run_are_logged_as_its_policy_says() -> None:
+def test_exceptions_of_a_run_are_logged_according_to_its_policy() -> None:
     assert "zebra of ada@private.example" in line("prefect.x", "failed")["exception"]
     token = current_policy.set(TextPolicy(kinds=("email",)))
     assert "zebra of [redacted:email]" in line("prefect.x", "failed")["exception"]
@@ -29,7 +29,7 @@ def test_exceptions_of_a_run_are_logged_as_its_policy_says() -> None:
     assert shown.endswith("ValueError")
 
 
-def test_what_asyncio_says_of_anybodys_exception_is_cut() -> None:
+def test_asyncios_reports_of_exceptions_are_shortened() -> None:
     written = line("asyncio", "Task exception was never retrieved\nfuture: ValueError('zebra')")
     assert written["event"] == "Task exception was never retrieved"
     assert written["exception"].endswith("ValueError")

@@ -1,4 +1,4 @@
-"""The base job templates of Docker and Kubernetes pools, as Prefect's own code reads them."""
+"""The base job templates of Docker and Kubernetes pools, as parsed by Prefect's own code."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ ARGUMENTS = "worker --server https://promptops.test --pool gpu --concurrency 1"
 
 
 class AnyConfiguration(BaseJobConfiguration):
-    """With all that a template has, as those of Prefect's own workers have it."""
+    """With all fields of a template, like those of Prefect's own workers."""
 
     job_manifest: dict[str, Any] = Field(default_factory=dict)
     volumes: list[str] = Field(default_factory=list)

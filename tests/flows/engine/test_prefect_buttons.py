@@ -1,4 +1,5 @@
-"""Cancel and Retry as Prefect's interface presses them: each sets a state, whatever it was."""
+"""Cancel and Retry as pressed in Prefect's interface: each sets a state, regardless of the current
+one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -108,7 +109,7 @@ async def test_cancel_after_the_end_shows_the_end_again(
 
 
 class Runs:
-    """Those of an engine, without one."""
+    """The callbacks of an engine, without an engine."""
 
     def __init__(self) -> None:
         self.watchers = RetryWatchers()
@@ -171,7 +172,7 @@ def new_flow_run(server: PrefectServer, engine_id: str, state: dict[str, str]) -
         return str(client.post("flow_runs/", json=run).raise_for_status().json()["id"])
 
 
-async def test_a_retry_that_nobody_takes_up_shows_the_failure_again(
+async def test_an_unhandled_retry_shows_the_failure_again(
     prefect_server: PrefectServer,
 ) -> None:
     runs = Runs()
@@ -183,7 +184,7 @@ async def test_a_retry_that_nobody_takes_up_shows_the_failure_again(
     assert runs.retried == [flow_run_id]
 
 
-async def test_a_retry_that_waits_for_its_turn_goes_on_waiting(
+async def test_a_waiting_retry_keeps_waiting(
     prefect_server: PrefectServer,
 ) -> None:
     runs = Runs()
@@ -192,7 +193,7 @@ async def test_a_retry_that_waits_for_its_turn_goes_on_waiting(
     async with obeyed(prefect_server, runs, "busy"):
         for flow_run_id in (waiting, other):
             await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
-        # The one that nobody takes up says that the patience is over.
+        # The unhandled one shows that the patience is over.
         await asyncio.to_thread(eventually, lambda: shown(prefect_server, other)[0] == "Failed")
         assert shown(prefect_server, waiting)[0] in ("AwaitingRetry", "Late")
     assert runs.retried == [other]

@@ -1,12 +1,12 @@
-"""What a run asks of Prefect's API."""
+"""The requests of a run to Prefect's API."""
 
 from harness.engine import READY_SECONDS, EngineProcess, request, run_to_end, running_engine
 from harness.prefect_runs import ended_flow_run, flow_run, task_runs, until_state
 from harness.prefect_server import PrefectServer
 from harness.request_log import request_log
 
-# No run waits for them: the gate's, the look-up of a flow for its first events, and their socket,
-# the look for buttons that were pressed, and the lines of the runs' pages.
+# No run waits for these: the gate's requests, the look-up of a flow for its first events, and their
+# socket, the polling for pressed buttons, and the lines of the runs' pages.
 ASIDE = (
     "GET /api/health",
     "GET /api/admin/version",
@@ -23,13 +23,13 @@ async def test_a_run_costs_prefect_three_requests(prefect_server: PrefectServer)
         with running_engine(f"http://127.0.0.1:{log.port}/api", prefect_server.auth) as engine:
             await engine.client().wait_ready(READY_SECONDS)
             first = await run_to_end(engine.client(), request())
-            # A busy Prefect learns of the end of a run after the run's caller.
+            # A busy Prefect stores the end of a run after the run's caller has it.
             await until_state(prefect_server, "Completed", first.flow_run_id)
             before = len(log.requests)
             record = await run_to_end(engine.client(), request())
             await until_state(prefect_server, "Completed", record.flow_run_id)
             requests = [line for line in log.requests[before:] if not line.startswith(ASIDE)]
-            # Not at the end of the block, which would stop the relay's loop meanwhile.
+            # Not at the end of the block, which would block the relay's loop.
             engine.process.terminate()
     path = f"/api/flow_runs/{record.flow_run_id}"
     assert requests == ["POST /api/flow_runs/", f"POST {path}/set_state", f"POST {path}/set_state"]
@@ -41,7 +41,7 @@ async def test_a_deleted_flow_is_created_again(
     client, asked = engine.client(), request(key="deleted")
     await client.wait_ready(READY_SECONDS)
     record = await run_to_end(client, asked)
-    # Prefect drops task runs that it writes together with one whose flow run is gone.
+    # Prefect drops task runs that it writes in one batch with one whose flow run is gone.
     task_runs(prefect_server, record.flow_run_id, 3)
     first = flow_run(prefect_server, record.flow_run_id)
     with prefect_server.client() as prefect:

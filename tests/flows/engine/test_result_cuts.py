@@ -1,4 +1,4 @@
-"""Tool results that outgrow the model's window."""
+"""Tool results that exceed the model's context window."""
 
 import pytest
 

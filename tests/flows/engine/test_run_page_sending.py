@@ -1,4 +1,4 @@
-"""How the lines of flow runs' pages reach Prefect, also when it fails."""
+"""Sends the lines of flow runs' pages to Prefect, including failures."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from promptops_flows.engine.run_pages import RunPages
 
 
 class Client:
-    """A Prefect that answers each request with the next of these statuses, and then takes all."""
+    """A Prefect that answers each request with the next of these statuses, and then accepts all."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -45,7 +45,7 @@ async def test_lines_of_all_runs_are_sent_together() -> None:
     assert client.batches == [["line 0", "line 1", "line 2"]]
 
 
-async def test_lines_that_prefect_fails_to_take_are_sent_again_in_order() -> None:
+async def test_lines_that_prefect_fails_to_store_are_sent_again_in_order() -> None:
     client = Client(503)
     pages = pages_of(client)
     for number in range(2):
@@ -54,7 +54,7 @@ async def test_lines_that_prefect_fails_to_take_are_sent_again_in_order() -> Non
     assert client.batches == [["line 0", "line 1"]] * 2
 
 
-async def test_lines_that_prefect_refuses_do_not_hold_up_the_others() -> None:
+async def test_lines_that_prefect_rejects_do_not_delay_the_others() -> None:
     client = Client(422)
     pages = pages_of(client)
     pages.add(uuid4(), logging.INFO, "refused")
@@ -64,7 +64,7 @@ async def test_lines_that_prefect_refuses_do_not_hold_up_the_others() -> None:
     assert client.batches == [["refused"], ["next"]]
 
 
-async def test_nothing_waits_for_a_prefect_that_is_away() -> None:
+async def test_nothing_waits_for_prefect_while_it_is_down() -> None:
     client = Client()
     pages = RunPages(cast("PrefectClient", cast("Any", client)), PrefectGate())
     pages.add(uuid4(), logging.INFO, "unsent")

@@ -1,4 +1,4 @@
-"""The log that a flow run's page shows in Prefect."""
+"""The log on a flow run's page in Prefect."""
 
 import asyncio
 from dataclasses import replace
@@ -18,7 +18,7 @@ INFO, ERROR = 20, 40
 
 
 def lines(server: PrefectServer, flow_run_id: str, count: int) -> list[tuple[int, str]]:
-    """Level and text of the lines, without how long things took."""
+    """Level and text of the lines, without durations."""
     filters = {"logs": {"flow_run_id": {"any_": [flow_run_id]}}, "sort": "TIMESTAMP_ASC"}
 
     def look() -> list[dict[str, Any]] | None:
@@ -33,7 +33,7 @@ def without_times(logs: list[tuple[int, str]]) -> list[tuple[int, str]]:
     return [(level, text.rpartition(", ")[0] or text) for level, text in logs]
 
 
-async def test_each_step_has_a_line_and_the_first_leads_to_the_run(
+async def test_each_step_has_a_line_and_the_first_links_to_the_run(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)
@@ -48,7 +48,9 @@ async def test_each_step_has_a_line_and_the_first_leads_to_the_run(
     ]
 
 
-async def test_a_failed_run_says_why(engine: EngineProcess, prefect_server: PrefectServer) -> None:
+async def test_a_failed_run_shows_the_reason(
+    engine: EngineProcess, prefect_server: PrefectServer
+) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     step = {"name": "read a@example.org", "type": "transform", "op": "json"}
     texts = TextPolicy(kinds=("email",))
@@ -61,7 +63,7 @@ async def test_a_failed_run_says_why(engine: EngineProcess, prefect_server: Pref
     assert "is not JSON" in logs[2][1]
 
 
-async def test_the_page_of_an_inner_run_leads_to_the_run(
+async def test_the_page_of_an_inner_run_links_to_the_run(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     await engine.client().wait_ready(READY_SECONDS)

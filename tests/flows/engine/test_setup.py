@@ -1,4 +1,4 @@
-"""Settings and socket of the engine: what is refused before it runs."""
+"""Settings and socket of the engine: errors before it starts."""
 
 import shutil
 import socket
@@ -94,7 +94,7 @@ def test_a_living_engine_is_not_replaced(path: Path) -> None:
         listen_on(path)
 
 
-def test_a_file_that_is_no_socket_is_left_alone(path: Path) -> None:
+def test_a_file_that_is_not_a_socket_is_kept(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("precious")
     with pytest.raises(SocketInUseError, match="is not a socket"):

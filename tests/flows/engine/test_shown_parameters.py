@@ -22,7 +22,7 @@ def shown(
     return shown_parameters(variables, Redactor(secrets), texts or TextPolicy())
 
 
-def test_ordinary_values_stay_as_they_are() -> None:
+def test_ordinary_values_are_unchanged() -> None:
     values = {"text": "a", "n": 1.5, "flag": True, "none": None, "list": [1, {"b": "ä"}]}
     assert shown(values) == values
 
@@ -54,7 +54,7 @@ def test_what_may_not_be_stored_is_not_shown() -> None:
     }
 
 
-def test_what_is_cut_through_is_found_as_well() -> None:
+def test_a_secret_at_the_cut_is_redacted_as_well() -> None:
     long = "x" * (MAX_VALUE_CHARACTERS - 5) + " sk-12345 a@b.example"
     result = shown({long: long}, "sk-12345", texts=TextPolicy(kinds=("email",)))
     assert "sk-1" not in str(result)
@@ -62,7 +62,7 @@ def test_what_is_cut_through_is_found_as_well() -> None:
 
 
 @given(st.dictionaries(TEXT, JSON, max_size=4))
-def test_whatever_is_shown_can_be_stored(variables: dict[str, Any]) -> None:
+def test_all_shown_values_can_be_stored(variables: dict[str, Any]) -> None:
     text = json.dumps(shown(variables), ensure_ascii=False, allow_nan=False)
     text.encode()
     # What PostgreSQL refuses is an escaped NUL, not the text of one.

@@ -1,4 +1,4 @@
-"""The texts of a workflow's models, passed on as they come."""
+"""The models' texts of a workflow, streamed while they arrive."""
 
 from dataclasses import replace
 from typing import Any
@@ -39,14 +39,14 @@ def deltas(record: RunRecord) -> list[tuple[int, str, int]]:
 
 
 def texts(record: RunRecord) -> dict[int, str]:
-    """Of each attempt, whatever the pieces are."""
+    """The text of each attempt, however it is split."""
     joined: dict[int, str] = {}
     for _, text, attempt in deltas(record):
         joined[attempt] = joined.get(attempt, "") + text
     return joined
 
 
-async def test_a_piece_is_passed_on_before_the_next_one_is_there(engine: EngineProcess) -> None:
+async def test_a_piece_is_passed_on_before_the_next_one_arrives(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     held, hold = STREAMED.held_after(2)
     async with fake_vendor(held) as vendor:
@@ -60,7 +60,7 @@ async def test_a_piece_is_passed_on_before_the_next_one_is_there(engine: EngineP
     assert not [event for event in left if isinstance(event, StepDelta)]
 
 
-async def test_without_being_asked_for_nothing_is_streamed(engine: EngineProcess) -> None:
+async def test_nothing_is_streamed_by_default(engine: EngineProcess) -> None:
     answer = Answer.of_json(openai.chat("whole"))
     record = await ran(engine, workflow([{"name": "call", **MODEL}]), answer)
     assert (record.result.output, deltas(record)) == ("whole", [])
@@ -74,7 +74,7 @@ async def test_a_key_that_the_vendor_repeats_is_not_passed_on(engine: EngineProc
     assert KEY not in repr(record.events)
 
 
-async def test_the_text_of_another_attempt_begins_anew(engine: EngineProcess) -> None:
+async def test_the_text_of_another_attempt_starts_again(engine: EngineProcess) -> None:
     cut = says("half an ", "answer").cut_after(280)
     asked = replace(workflow([{"name": "call", **MODEL, "retries": 1}]), stream=True)
     record = await ran(engine, asked, cut, says("a whole one"))
@@ -82,7 +82,7 @@ async def test_the_text_of_another_attempt_begins_anew(engine: EngineProcess) ->
     assert texts(record) == {1: "half an ", 2: "a whole one"}
 
 
-async def test_the_text_of_a_repaired_answer_begins_anew(engine: EngineProcess) -> None:
+async def test_the_text_of_a_repaired_answer_starts_again(engine: EngineProcess) -> None:
     schema = {"type": "object", "required": ["n"]}
     step = {"name": "call", **MODEL, "output_schema": schema}
     asked = replace(workflow([step]), stream=True)

@@ -1,5 +1,5 @@
-"""What may not be stored stays out of Prefect's files and the engine's log also of runs that wait,
-are cancelled, are retried as the same flow run, or reuse checkpoints."""
+"""What may not be stored stays out of Prefect's files and the engine's log, also for runs that
+wait, are cancelled, are retried as the same flow run, or reuse checkpoints."""
 
 import asyncio
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def forbidden(policy: str, marks: Marks) -> tuple[str, ...]:
 
 
 def asked(policy: str, marks: Marks, url: str) -> RunRequest:
-    """A run of a step that says all, and one that a vendor answers."""
+    """A run with a step that outputs all texts, and one with a vendor's answer."""
     steps = [
         {"name": "say", "type": "render", "template": "Say {{city}} {{card}}"},
         {"name": "call", "type": "model", "provider": "openai-compatible", "model": "m"},
@@ -89,12 +89,12 @@ async def test_no_text_of_cancelled_and_retried_runs_is_stored(
         task_runs(prefect_server, running.flow_run_id, 2)
         folders = [prefect_server.data, engine.log.parent]
         assert files_with(folders, *forbidden(policy, marks)) == {}
-        # The search finds what may be there.
+        # Shows that the search finds texts that may be there.
         assert "prefect.db" in str(files_with(folders, f"private-{policy}"))
 
 
 def all_shown(server: PrefectServer, flow_runs: list[str]) -> None:
-    """Wait until Prefect has the end of each run, and its log."""
+    """Wait until Prefect has stored the end of each run, and its log."""
 
     def look() -> bool:
         with server.client() as client:

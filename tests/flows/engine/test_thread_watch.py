@@ -1,4 +1,4 @@
-"""Threads that are all busy are told, and one run's comparisons leave a thread to the others."""
+"""Busy thread pools are reported, and the comparisons of one run leave a thread to others."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ from promptops_flows.json_schemas.turns import Turns
 from promptops_flows.protocol.engine_protocol import Ready, Unavailable
 
 
-async def test_a_pool_that_takes_up_no_work_makes_the_engine_unready_until_it_does() -> None:
+async def test_a_full_thread_pool_makes_the_engine_unready() -> None:
     pool, release = ThreadPoolExecutor(max_workers=1), threading.Event()
     gate, threads = PrefectGate(), ThreadWatch(pool, patience_seconds=0.05)
     gate.reason = None

@@ -10,7 +10,7 @@ PERSON = {
 }
 
 
-def test_findings_name_where_and_what() -> None:
+def test_findings_name_place_and_problem() -> None:
     check_schema(PERSON)
     assert findings(PERSON, {"name": "ada", "age": 3}) == []
     assert findings(PERSON, {"name": "Ada", "age": -1}) == [
@@ -64,7 +64,7 @@ def test_properties_may_have_the_names_of_keywords() -> None:
         (r"b", "abc", True),
     ],
 )
-def test_a_pattern_is_one_of_ecmascript(pattern: str, text: str, fits: bool) -> None:
+def test_patterns_follow_ecmascript(pattern: str, text: str, fits: bool) -> None:
     check_schema({"pattern": pattern})
     assert (findings({"pattern": pattern}, text) == []) is fits
 
@@ -95,7 +95,7 @@ def test_references_are_followed() -> None:
     ]
 
 
-def test_a_reference_that_leads_nowhere_is_a_sentence() -> None:
+def test_a_missing_reference_target_is_reported() -> None:
     schema = {"$ref": "#/$defs/missing"}
     with pytest.raises(SchemaRefusedError, match="which doesn't exist"):
         check_schema(schema)

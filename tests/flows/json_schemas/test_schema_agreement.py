@@ -1,4 +1,4 @@
-"""Our evaluation finds what the reference implementation of JSON Schema for Python finds."""
+"""Our evaluation agrees with the reference implementation of JSON Schema for Python."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def keywords(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
 
 
 def few(schema: dict[str, Any], kept: list[bool]) -> dict[str, Any]:
-    """Schemas with every keyword at once agree with nothing: keep some."""
+    """A schema with every keyword at once matches nothing: keep some."""
     return {name: value for (name, value), keep in zip(schema.items(), kept, strict=False) if keep}
 
 
@@ -82,7 +82,7 @@ def is_refused_as_endless(schema: dict[str, Any]) -> bool:
 
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(SCHEMAS, VALUES)
-def test_a_value_fits_for_both_or_for_neither(schema: dict[str, Any], value: Any) -> None:
+def test_both_agree_whether_a_value_matches(schema: dict[str, Any], value: Any) -> None:
     assume(not is_refused_as_endless(schema))
     Draft202012Validator.check_schema(schema)
     fits = Draft202012Validator(schema).is_valid(value)
@@ -121,7 +121,7 @@ def test_a_value_fits_for_both_or_for_neither(schema: dict[str, Any], value: Any
           "unevaluatedProperties": False}, {"a": 1, "b": 1}, True),
     ],
 )  # fmt: skip
-def test_what_was_evaluated_elsewhere(schema: dict[str, Any], value: Any, fits: bool) -> None:
+def test_unevaluated_keywords_agree(schema: dict[str, Any], value: Any, fits: bool) -> None:
     check_schema(schema)
     assert Draft202012Validator(schema).is_valid(value) is fits
     assert (findings(schema, value) == []) is fits

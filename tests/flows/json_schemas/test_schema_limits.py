@@ -1,4 +1,4 @@
-"""A schema costs a bounded amount of work, whoever wrote it, and so does comparing with it."""
+"""Any schema costs a bounded amount of work, and so does a comparison with it."""
 
 from typing import Any
 
@@ -70,12 +70,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("schema", "limit"), REFUSED)
-def test_the_limit_that_a_schema_passes_is_named(schema: dict[str, Any], limit: str) -> None:
+def test_the_error_names_the_exceeded_limit(schema: dict[str, Any], limit: str) -> None:
     with pytest.raises(SchemaRefusedError) as refused:
         check_schema(schema)
     assert limit in str(refused.value)
     assert len(str(refused.value)) < 6_000
-    # One that was saved before there was a limit.
+    # A schema that was saved before the limit existed.
     assert findings(schema, {"x": 1}) == [f"the value can't be checked: the schema {refused.value}"]
 
 
@@ -90,7 +90,7 @@ def test_the_limit_that_a_schema_passes_is_named(schema: dict[str, Any], limit: 
         doubling(10, "allOf"),
     ],
 )  # fmt: skip
-def test_what_is_far_from_a_limit_is_taken(schema: dict[str, Any]) -> None:
+def test_schemas_far_below_the_limits_are_accepted(schema: dict[str, Any]) -> None:
     check_schema(schema)
     findings(schema, {"left": {"left": {}}})
 
@@ -123,14 +123,14 @@ COSTLY: list[tuple[dict[str, Any], Any]] = [
 
 
 @pytest.mark.parametrize(("schema", "value"), COSTLY)
-def test_a_comparison_that_costs_too_much_is_ended(schema: dict[str, Any], value: Any) -> None:
+def test_a_too_expensive_comparison_is_stopped(schema: dict[str, Any], value: Any) -> None:
     check_schema(schema)
     (sentence,) = findings(schema, value)
     assert "takes more than 1,000,000 steps" in sentence
 
 
 @pytest.mark.parametrize("levels", [101, 50_000])
-def test_a_value_that_is_nested_without_end_is_a_sentence(levels: int) -> None:
+def test_a_too_deeply_nested_value_is_reported(levels: int) -> None:
     value: Any = 1
     for _ in range(levels):
         value = [value]

@@ -1,4 +1,4 @@
-"""Prefect's web interface as the embedded server serves it. A browser's part is in web/e2e."""
+"""Prefect's web interface as served by the embedded server. The browser tests are in web/e2e."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def conditions_in(scripts: dict[str, bytes]) -> int:
     return sum(len(CONDITION.findall(script)) for script in scripts.values())
 
 
-def test_the_statistics_service_is_asked_for_nothing(prefect_server: PrefectServer) -> None:
+def test_the_analytics_service_gets_no_request(prefect_server: PrefectServer) -> None:
     scripts = shipped("index-*.js")
     assert any(ACCOUNT.search(script) for script in scripts.values())
     copies = served(prefect_server, list(scripts))
@@ -40,7 +40,7 @@ def test_cancel_and_retry_need_no_deployment(prefect_server: PrefectServer) -> N
     scripts = shipped("flow-run._id-*.js")
     copies = served(prefect_server, list(scripts))
     conditions, left = conditions_in(scripts), conditions_in(copies)
-    # The third hides Pause, which no run of the engine knows.
+    # The third hides Pause, which runs of the engine don't support.
     assert (conditions, left) == (3, 1)
     # A second start changes nothing.
     assert all(with_buttons(script) == script for script in copies.values())
@@ -63,7 +63,7 @@ def test_paths_of_the_older_interface_lead_to_the_newer(
     assert (answer.status_code, answer.headers["location"]) == (307, target)
 
 
-def test_pages_may_load_and_ask_their_own_host_alone(prefect_server: PrefectServer) -> None:
+def test_pages_may_load_and_call_only_their_own_host(prefect_server: PrefectServer) -> None:
     root = prefect_server.api_url.removesuffix("/api")
     answer = httpx.get(f"{root}/v2/dashboard", headers={"Accept": "text/html"})
     directives = answer.headers["content-security-policy"].split("; ")

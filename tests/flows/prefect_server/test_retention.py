@@ -1,4 +1,4 @@
-"""Old runs leave Prefect's database, and the file shrinks."""
+"""Old runs are deleted from Prefect's database, and the file shrinks."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ RUNS, KEPT = 120, 20
 AUTH = ("admin", "test-password")
 
 
-def test_a_file_gives_back_what_was_deleted(tmp_path: Path) -> None:
+def test_a_file_shrinks_after_deletions(tmp_path: Path) -> None:
     database = tmp_path / "some.db"
     with closing(sqlite3.connect(database, isolation_level=None)) as writer:
         writer.execute("PRAGMA journal_mode = WAL")
@@ -30,7 +30,7 @@ def test_a_file_gives_back_what_was_deleted(tmp_path: Path) -> None:
     make_shrinkable(database)
     with closing(sqlite3.connect(database, isolation_level=None)) as writer:
         writer.executemany("INSERT INTO texts VALUES (?)", [("x" * 4000,)] * 3000)
-        # A reader that has the file open, as Prefect's connections do.
+        # A reader that has the file open, like Prefect's connections.
         with closing(sqlite3.connect(database, isolation_level=None)) as reader:
             reader.execute("SELECT count(*) FROM texts").fetchone()
             full = database.stat().st_size
@@ -40,7 +40,7 @@ def test_a_file_gives_back_what_was_deleted(tmp_path: Path) -> None:
     assert database.stat().st_size < full / 10
 
 
-def test_a_file_of_another_mode_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_file_in_another_mode_is_unchanged(tmp_path: Path) -> None:
     database = tmp_path / "some.db"
     with closing(sqlite3.connect(database, isolation_level=None)) as writer:
         writer.execute("CREATE TABLE texts (text)")
@@ -58,7 +58,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(data: Path) -> Iterator[httpx.Client]:
-    """A server that keeps runs for a day, and looks each second for older ones."""
+    """A server that keeps runs for a day, and checks for older ones every second."""
     port = free_port()
     spec = prefect_server_spec(
         data=data, host="127.0.0.1", port=port, auth=":".join(AUTH), keep_days=1
@@ -74,9 +74,7 @@ def server(data: Path) -> Iterator[httpx.Client]:
         end(process)
 
 
-def test_old_runs_are_deleted_with_all_that_belongs_to_them(
-    server: httpx.Client, data: Path
-) -> None:
+def test_old_runs_are_deleted_with_all_their_data(server: httpx.Client, data: Path) -> None:
     history = PrefectHistory(data / "prefect" / "prefect.db")
     empty = history.size()
     for number in range(RUNS):

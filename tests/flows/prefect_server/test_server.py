@@ -1,4 +1,4 @@
-"""The embedded server as a user, a browser and the engine meet it."""
+"""The embedded server from the point of view of a user, a browser and the engine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_without_the_password_the_api_is_closed(
     assert answer.status_code == 401
 
 
-def test_with_the_password_it_answers(prefect_server: PrefectServer) -> None:
+def test_with_the_password_the_api_is_open(prefect_server: PrefectServer) -> None:
     with prefect_server.client() as client:
         assert client.post("flows/filter", json={}).status_code == 200
 
@@ -44,7 +44,7 @@ def test_it_refuses_to_start_without_a_password(tmp_path: Path) -> None:
     assert "PREFECT_SERVER_API_AUTH_STRING" in ended.stderr
 
 
-def test_a_foreign_page_is_not_let_in_by_cors(prefect_server: PrefectServer) -> None:
+def test_cors_refuses_other_origins(prefect_server: PrefectServer) -> None:
     own = prefect_server.api_url.removesuffix("/api")
     for origin, allowed in (("https://evil.example", None), (own, own)):
         answer = httpx.get(f"{prefect_server.api_url}/health", headers={"Origin": origin})
@@ -52,7 +52,7 @@ def test_a_foreign_page_is_not_let_in_by_cors(prefect_server: PrefectServer) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/v2/runs/flow-run/0", "/runs/flow-run/0"])
-def test_the_ui_and_its_deep_links_answer(prefect_server: PrefectServer, path: str) -> None:
+def test_the_ui_and_its_deep_links_are_served(prefect_server: PrefectServer, path: str) -> None:
     root = prefect_server.api_url.removesuffix("/api")
     with httpx.Client(base_url=root, follow_redirects=True) as client:
         page = client.get(path, headers={"Accept": "text/html"})
@@ -69,7 +69,7 @@ def test_forty_runs_at_once_all_succeed(prefect_server: PrefectServer, tmp_path:
     assert outcome == {"failed": [], "outputs": [f"{number}..." for number in range(40)]}
     assert "locked" not in prefect_server.log.read_text()
 
-    # What the background services make of the runs' events.
+    # What the background services derive from the runs' events.
     with prefect_server.client() as client:
         flow_runs = {"flows": {"name": {"any_": ["concurrent-runs"]}}}
         runs = client.post("flow_runs/filter", json=flow_runs).json()
@@ -88,14 +88,14 @@ def run_at_once(count: int, server: PrefectServer, home: Path) -> dict[str, Any]
         "PREFECT_HOME": str(home),
         "DO_NOT_TRACK": "1",
     }
-    # -P, as beside the program lies harness/platform.py, which isn't the standard library's.
+    # -P, because next to the program is harness/platform.py, which isn't the standard library's.
     argv = [sys.executable, "-P", str(program), str(count)]
     output = subprocess.run(argv, env=env, check=True, capture_output=True, text=True).stdout
     outcome: dict[str, Any] = json.loads(output.splitlines()[-1])
     return outcome
 
 
-def test_the_scheduler_plans_runs(prefect_server: PrefectServer) -> None:
+def test_the_scheduler_schedules_runs(prefect_server: PrefectServer) -> None:
     with prefect_server.client() as client:
         flow_id = client.post("flows/", json={"name": "planned"}).json()["id"]
         schedule = {"schedule": {"interval": 3600}, "active": True}
@@ -127,7 +127,7 @@ time.sleep(600)
 """
 
 
-def test_a_killed_parent_takes_the_server_along(tmp_path: Path) -> None:
+def test_the_server_ends_with_a_killed_parent(tmp_path: Path) -> None:
     port = free_port()
     env = {**os.environ, "PYTHONPATH": str(Path(harness.__file__).parents[1])}
     argv = [sys.executable, "-c", PARENT, str(tmp_path), str(port)]

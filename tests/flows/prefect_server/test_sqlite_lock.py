@@ -1,4 +1,4 @@
-"""The lock fix, at the smallest case: a reader wants to write after another one did."""
+"""The lock fix in the smallest case: a reader wants to write after another one did."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INSERT = sa.text("INSERT INTO written VALUES (1)")
 async def config(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[AioSqliteConfiguration]:
-    # Set to what it is, so that the patch of a test is taken back at its end.
+    # Set to its current value, so that a test's patch is undone at its end.
     original = AioSqliteConfiguration.begin_transaction
     monkeypatch.setattr(AioSqliteConfiguration, "begin_transaction", original)
     config = AioSqliteConfiguration(f"sqlite+aiosqlite:///{tmp_path / 'trial.db'}")
@@ -48,7 +48,8 @@ async def read_then_write_while_another_writes(config: AioSqliteConfiguration) -
         async with config.begin_transaction(session):
             await session.execute(COUNT)
             other = asyncio.create_task(write(config))
-            # It commits at once, or waits for this transaction's end: then go on without it.
+            # It commits at once, or waits for the end of this transaction: then continue without
+            # it.
             await asyncio.wait([other], timeout=0.5)
             await session.execute(INSERT)
         await other
@@ -56,19 +57,19 @@ async def read_then_write_while_another_writes(config: AioSqliteConfiguration) -
 
 
 async def test_stock_prefect_loses_the_second_write(config: AioSqliteConfiguration) -> None:
-    """When this one fails, Prefect has cured it itself, and the patch can go."""
+    """If this fails, Prefect has fixed the problem, and the patch can be removed."""
     with pytest.raises(OperationalError, match="database is locked"):
         await read_then_write_while_another_writes(config)
 
 
-async def test_with_the_fix_both_writes_are_there(config: AioSqliteConfiguration) -> None:
+async def test_with_the_fix_both_writes_succeed(config: AioSqliteConfiguration) -> None:
     sqlite_lock.begin_immediate()
     assert await read_then_write_while_another_writes(config) == 2
 
 
 @asynccontextmanager
 async def another_holds_the_lock(config: AioSqliteConfiguration) -> AsyncIterator[None]:
-    """From a task of its own: what is started inside the block is no part of its transaction."""
+    """From a separate task: what is started inside the block isn't part of its transaction."""
     held, enough = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
@@ -85,10 +86,10 @@ async def another_holds_the_lock(config: AioSqliteConfiguration) -> AsyncIterato
     await holding
 
 
-async def test_transactions_get_the_lock_in_the_order_in_which_they_asked(
+async def test_transactions_get_the_lock_in_order(
     config: AioSqliteConfiguration,
 ) -> None:
-    """SQLite alone lets newcomers overtake those who have waited for long."""
+    """SQLite alone lets newcomers overtake connections that have waited for long."""
     sqlite_lock.begin_immediate()
     order: list[int] = []
 
@@ -102,13 +103,13 @@ async def test_transactions_get_the_lock_in_the_order_in_which_they_asked(
         waiting = []
         for number in range(12):
             waiting.append(asyncio.create_task(transaction(number)))
-            # Far enough apart that their tries at SQLite's lock would come at different times.
+            # Far enough apart that their attempts at SQLite's lock would come at different times.
             await asyncio.wait(waiting, timeout=0.03)
     await asyncio.gather(*waiting)
     assert order == list(range(12))
 
 
-async def test_one_that_gives_up_leaves_the_queue(config: AioSqliteConfiguration) -> None:
+async def test_a_cancelled_transaction_leaves_the_queue(config: AioSqliteConfiguration) -> None:
     sqlite_lock.begin_immediate()
     async with another_holds_the_lock(config):
         waiting = asyncio.create_task(write(config))
@@ -119,7 +120,7 @@ async def test_one_that_gives_up_leaves_the_queue(config: AioSqliteConfiguration
     await write(config)
 
 
-async def test_a_transaction_inside_another_fails_and_does_not_wait_for_good(
+async def test_a_nested_transaction_fails_and_does_not_wait_for_ever(
     config: AioSqliteConfiguration,
 ) -> None:
     sqlite_lock.begin_immediate()
@@ -127,7 +128,7 @@ async def test_a_transaction_inside_another_fails_and_does_not_wait_for_good(
     outer, inner = await config.session(engine), await config.session(engine)
     async with outer, inner, config.begin_transaction(outer):
         await outer.execute(INSERT)
-        # In place of Prefect's minute; that connection goes back and is taken out again.
+        # Instead of Prefect's minute; that connection is returned and taken again.
         await inner.execute(sa.text("PRAGMA busy_timeout = 50"))
         await inner.commit()
         with pytest.raises(OperationalError, match="database is locked"):

@@ -20,7 +20,7 @@ def ask(database: Path, question: str) -> Any:
 
 
 def test_the_template_is_at_the_installed_prefects_last_migration(tmp_path: Path) -> None:
-    """Red after an update of Prefect: `python -m promptops_flows.prefect_server.template`."""
+    """Fails after an update of Prefect: run `python -m promptops_flows.prefect_server.template`."""
     config = alembic_config()
     config.set_main_option("version_locations", str(AioSqliteORMConfiguration().versions_dir))
     database = tmp_path / "prefect.db"
@@ -45,7 +45,7 @@ def test_an_existing_database_is_left_alone(tmp_path: Path) -> None:
     assert database.read_bytes() == b"mine"
 
 
-def test_only_its_owner_reads_it_and_no_draft_stays(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_it_and_no_temporary_file_stays(tmp_path: Path) -> None:
     database = tmp_path / "new" / "prefect.db"
     assert install(database) is True
     assert stat.S_IMODE(database.stat().st_mode) == 0o600

@@ -14,7 +14,7 @@ ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% 
 HUGE = "{{ ('x' * 1000000000) | length }}"
 
 
-async def test_work_that_does_not_end_is_stopped_and_the_next_one_is_done() -> None:
+async def test_endless_work_is_stopped_and_the_next_job_runs() -> None:
     async with BudgetedWorkers(WORKER, count=1) as workers:
         expressions = Expressions(workers, seconds=0.3)
         with pytest.raises(StepError, match=r"took longer than 0\.3 s; simplify it"):
@@ -36,7 +36,7 @@ async def test_a_worker_that_waits_for_a_processor_keeps_its_budget() -> None:
         assert await evaluation == "late"
 
 
-async def test_memory_is_bounded_as_well() -> None:
+async def test_memory_is_limited_as_well() -> None:
     async with BudgetedWorkers(WORKER, count=1) as workers:
         expressions = Expressions(workers, seconds=30)
         with pytest.raises(StepError, match="takes too much memory; work on less at a time"):
@@ -56,8 +56,8 @@ async def test_a_job_whose_caller_is_cancelled_leaves_no_answer_behind() -> None
         assert await expressions.evaluate("jinja", "ok", Scope({})) == "ok"
 
 
-async def test_a_worker_that_dies_is_a_job_over_its_budget() -> None:
-    # It says nothing and is gone, whatever it is given.
+async def test_a_worker_that_dies_counts_as_an_exceeded_budget() -> None:
+    # It answers nothing and exits, whatever the job.
     async with BudgetedWorkers("promptops_flows.steps.fields") as workers:
         with pytest.raises((BudgetExceededError, asyncio.IncompleteReadError)):
             await workers.do({}, 1)

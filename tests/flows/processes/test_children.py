@@ -16,7 +16,7 @@ def test_the_specifications_do_not_load_prefect() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_server_is_told_where_to_listen_and_whom_to_let_in(tmp_path: Path) -> None:
+def test_the_server_gets_its_address_and_password(tmp_path: Path) -> None:
     spec = prefect_server_spec(data=tmp_path, host="127.0.0.1", port=4203, auth=SECRET)
     assert spec.argv == (sys.executable, "-m", "promptops_flows.prefect_server")
     assert spec.env["PREFECT_SERVER_API_PORT"] == "4203"
@@ -25,7 +25,7 @@ def test_the_server_is_told_where_to_listen_and_whom_to_let_in(tmp_path: Path) -
     assert not any("a-secret" in argument for argument in spec.argv)
 
 
-def test_everything_prefect_writes_lies_in_the_data_folder(tmp_path: Path) -> None:
+def test_prefect_writes_only_to_the_data_folder(tmp_path: Path) -> None:
     spec = prefect_server_spec(data=tmp_path, host="::1", port=4203, auth=SECRET)
     assert spec.env["PREFECT_HOME"] == str(tmp_path / "prefect")
     assert (
@@ -83,7 +83,7 @@ def test_no_child_inherits_a_secret_of_the_platform(
         concurrency=1,
         drain_seconds=1,
     )
-    # Without these it could not ask Prefect.
+    # Without these it could not call Prefect.
     logins = [name for name, value in engine.env.items() if value == SECRET]
     assert logins == ["PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"]
 
@@ -120,7 +120,7 @@ def test_a_foreign_prefect_keeps_the_parents_own_login(tmp_path: Path) -> None:
     assert spec.env["PROMPTOPS_ENGINE_DRAIN_SECONDS"] == "0.5"
 
 
-def test_a_proxy_of_the_surroundings_is_passed_by_for_loopback(
+def test_a_proxy_of_the_environment_is_not_used_for_loopback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "example.org")
@@ -136,7 +136,7 @@ def test_a_proxy_of_the_surroundings_is_passed_by_for_loopback(
     assert spec.env["NO_PROXY"] == "example.org,127.0.0.1,localhost,::1"
 
 
-def test_without_days_prefect_keeps_its_runs(tmp_path: Path) -> None:
+def test_without_a_retention_prefect_keeps_its_runs(tmp_path: Path) -> None:
     spec = prefect_server_spec(data=tmp_path, host="::1", port=4203, auth=SECRET)
     assert not [name for name in spec.env if "VACUUM" in name or "RETENTION" in name]
 

@@ -46,14 +46,14 @@ def test_the_end_of_the_pipe_is_a_graceful_stop() -> None:
     close(process)
 
 
-def test_a_child_that_does_not_stop_is_ended() -> None:
+def test_a_child_that_does_not_stop_is_killed() -> None:
     process = watched(on_term="None", bound=0.2)
     hang_up(process)
     assert process.wait(timeout=WAIT_SECONDS) == 1
     close(process)
 
 
-def test_without_the_variable_stdin_is_nobodys_business() -> None:
+def test_without_the_variable_stdin_is_ignored() -> None:
     process = watched(on_term="sys.exit(7)", bound=0.1, pipe="")
     hang_up(process)
     with pytest.raises(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""No cancellation is lost, whenever it comes."""
+"""No cancellation is lost, at any moment."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from promptops_flows.processes.waiting import end_tasks, happens_within
 
 
 async def follow(event: asyncio.Event) -> None:
-    """The loop of whoever is woken, and looks by itself now and then."""
+    """A typical loop that is woken up, and polls now and then."""
     while True:
         await happens_within(event, 0.005)
         event.clear()
@@ -29,7 +29,7 @@ async def test_an_event_happens_in_time_or_not() -> None:
     assert await happens_within(event, 1)
 
 
-async def test_a_task_that_loses_cancellations_is_ended_all_the_same() -> None:
+async def test_a_task_that_loses_cancellations_is_ended_anyway() -> None:
     lost = 0
 
     async def deaf() -> None:

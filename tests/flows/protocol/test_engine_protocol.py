@@ -64,7 +64,7 @@ from promptops_providers.protocol import (
 )
 from promptops_providers.protocol import Message as Turn
 
-# Lone surrogates included: they reach us as escapes in a client's JSON.
+# Lone surrogates included: they arrive as escapes in a client's JSON.
 TEXT = st.text(st.characters(exclude_categories=[]) | st.sampled_from("\ud800\n\0"), max_size=20)
 MAYBE = st.none() | TEXT
 COUNT = st.integers(0, 2**40)
@@ -247,7 +247,7 @@ MESSAGES = st.one_of(
 
 
 @given(MESSAGES)
-def test_a_message_comes_back_as_it_was_and_is_one_line(message: Message) -> None:
+def test_a_message_is_one_line_and_survives_a_round_trip(message: Message) -> None:
     line = encode(message)
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
@@ -255,7 +255,7 @@ def test_a_message_comes_back_as_it_was_and_is_one_line(message: Message) -> Non
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_anything_else_is_a_wire_error(line: bytes) -> None:
+def test_anything_else_is_a_protocol_error(line: bytes) -> None:
     with pytest.raises(EngineProtocolError):
         decode(line)
 
@@ -274,7 +274,7 @@ def test_anything_else_is_a_wire_error(line: bytes) -> None:
         (b"[" * 200_000, "not a line of JSON"),
     ],
 )
-def test_says_what_is_wrong_with_a_line(line: bytes, complaint: str) -> None:
+def test_the_error_describes_an_invalid_line(line: bytes, complaint: str) -> None:
     with pytest.raises(EngineProtocolError, match=complaint):
         decode(line)
 
@@ -297,7 +297,7 @@ def test_no_key_is_in_the_repr() -> None:
     assert "api_key" in {field.name for field in fields(request)}
 
 
-def test_a_run_that_went_well_has_completed() -> None:
+def test_a_successful_run_is_completed() -> None:
     assert RunFinished("ok", "x").state == "completed"
     assert RunFinished("error", error="x").state == "failed"
     assert RunFinished("error", error="x", state="timed_out").state == "timed_out"

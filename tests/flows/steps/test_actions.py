@@ -19,7 +19,7 @@ NOTHING: Any = None
 
 
 def context(**own: Any) -> StepContext:
-    """Of steps that need models at most."""
+    """The context of steps that need at most models."""
     return StepContext(ModelAccess(**own), GATEWAY, NOTHING, NOTHING, NOTHING)
 
 
@@ -28,7 +28,7 @@ async def render(template: str, incoming: str = "", **variables: object) -> str:
     return output.text
 
 
-async def test_render_takes_variables_and_the_incoming_text() -> None:
+async def test_render_uses_variables_and_the_incoming_text() -> None:
     assert await render("{{a}} {{input}} {{gone}}", "text", a=1) == "1 text {{gone}}"
 
 
@@ -36,11 +36,11 @@ async def test_a_variable_named_input_wins() -> None:
     assert await render("{{input}}", "incoming", input="mine") == "mine"
 
 
-async def test_a_variable_named_input_that_is_null_is_not_given() -> None:
+async def test_a_variable_named_input_that_is_null_counts_as_missing() -> None:
     assert await render("{{input}}", "incoming", input=None) == "incoming"
 
 
-async def test_an_empty_variable_named_input_is_given() -> None:
+async def test_an_empty_variable_named_input_is_used() -> None:
     assert await render("[{{input}}]", "incoming", input="") == "[]"
 
 
@@ -48,7 +48,7 @@ async def test_the_first_step_has_an_empty_input() -> None:
     assert await render("[{{input}}]") == "[]"
 
 
-async def test_a_text_that_would_not_end_is_refused_before_it_is_made() -> None:
+async def test_a_huge_text_is_refused_before_it_is_rendered() -> None:
     half = "x" * (MAX_TEXT_CHARACTERS // 2 + 1)
     with pytest.raises(StepError, match="longer than 1,048,576 characters, shorten the template"):
         await render("{{input}}{{input}}", half)
@@ -56,7 +56,7 @@ async def test_a_text_that_would_not_end_is_refused_before_it_is_made() -> None:
         await render("{{v}}" * 1000, v=["y" * 5_000])
 
 
-async def test_a_value_without_json_form_is_a_sentence() -> None:
+async def test_a_value_without_json_form_is_reported() -> None:
     with pytest.raises(StepError, match="'v'"):
         await render("{{v}}", v={1, 2})
 
@@ -74,14 +74,14 @@ async def test_transform(op: str, text: str, expected: str) -> None:
     assert (await step.run(Scope({}, text), context())).text == expected
 
 
-async def test_model_reports_who_answered_and_what_it_took() -> None:
+async def test_model_reports_provider_and_usage() -> None:
     output = await CallModel("mock", "").run(Scope({}, "Hello\nmore"), context())
     assert output.text == "[mock completion] Hello"
     assert (output.provider, output.model) == ("mock", "mock-1")
     assert output.usage == Usage(3, 6, estimated=True)
 
 
-async def test_a_provider_that_is_not_there_fails_the_step_with_its_sentence() -> None:
+async def test_a_missing_provider_fails_the_step_with_a_reason() -> None:
     own = context(api_key="sk-secret")
     with pytest.raises(
         StepError, match=r"^provider 'watson' is unknown, use one of mock, openai"
@@ -98,7 +98,7 @@ def targets(**own: str) -> list[Target]:
     return ModelAccess(connections={"team": TEAM}, **own).targets(CHAIN.models)
 
 
-def test_a_step_is_reached_by_the_connection_of_its_providers_name() -> None:
+def test_a_step_uses_the_connection_with_its_providers_name() -> None:
     stored = Credentials("sk-stored", "http://stored")
     assert targets() == [
         Target("team", "own-model", "openai-compatible", stored, 9, 99),
@@ -107,14 +107,14 @@ def test_a_step_is_reached_by_the_connection_of_its_providers_name() -> None:
     ]
 
 
-def test_the_callers_own_key_and_address_are_for_the_first_choice_alone() -> None:
+def test_the_callers_own_key_and_address_apply_only_to_the_first_choice() -> None:
     first, *others = targets(base_url="http://own")
     assert first.credentials == Credentials(None, "http://own")
     assert others == targets()[1:]
     assert targets(api_key="sk-own")[0].credentials == Credentials("sk-own", "http://stored")
 
 
-async def test_a_fallback_answers_under_its_own_name() -> None:
+async def test_a_fallback_is_reported_by_its_own_name() -> None:
     step = CallModel("mock", "mock-fail-overloaded", fallbacks=(ModelChoice("spare", ""),))
     spare = context(connections={"spare": Connection("spare", "mock")})
     output = await step.run(Scope({}, "Hello"), spare)

@@ -1,4 +1,4 @@
-"""How the answer of an HTTP tool is read."""
+"""Parsing of an HTTP tool's response."""
 
 from collections.abc import AsyncIterator
 
@@ -39,7 +39,7 @@ async def answered(place: FakeVendor, content_type: str, body: bytes, status: in
         ("text/plain", b"a\x00\xed\xa0\xbdb", "a\ufffd\ufffd\ufffd\ufffdb"),
     ],
 )
-async def test_charsets_of_web_pages_are_read(
+async def test_charsets_of_web_pages_are_supported(
     place: FakeVendor, content_type: str, body: bytes, text: str
 ) -> None:
     assert await answered(place, content_type, body) == text

@@ -1,4 +1,5 @@
-"""The published schemas of steps: they name the fields that are read, and take what is taken."""
+"""The published schemas of steps: they have the fields that are parsed, and accept what is
+accepted."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from promptops_flows.steps.policy import StepPolicy
 from promptops_flows.steps.registry import ACTIONS, STEP_TYPES, parse_action, step_schema
 from promptops_flows.steps.step import ParseContext
 
-# A step of each kind, and what it reads only beside others.
+# A step of each kind, and fields that it reads only in combination with others.
 STEPS: Mapping[str, Mapping[str, Any]] = {
     "render": {"prompt": {"key": "greeting", "env": "prod", "version": 3}},
     "model": {"messages": [{"content": "x"}], "fallbacks": [{"provider": "mock"}]},
@@ -28,7 +29,7 @@ EXECUTED = {"retries": 2, "timeout": "90s", "cache": 1.5, "concurrency": "key:3"
 
 
 class RecordedFields(Fields):
-    """Notes which fields are read."""
+    """Records which fields are read."""
 
     def __init__(self, fields: Mapping[str, object]) -> None:
         super().__init__(fields, "step 1", 0)
@@ -40,7 +41,7 @@ class RecordedFields(Fields):
 
 
 @pytest.mark.parametrize("kind", STEP_TYPES)
-def test_a_schema_names_the_fields_that_are_read(kind: str) -> None:
+def test_a_schema_has_the_fields_that_are_parsed(kind: str) -> None:
     executed = {} if ACTIONS[kind].schema.without_effect else EXECUTED
     step = {"type": kind, **COMMON, **executed, **STEPS[kind]}
     fields = RecordedFields(step)
@@ -55,7 +56,7 @@ def test_a_schema_names_the_fields_that_are_read(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", STEP_TYPES)
-def test_a_schema_takes_other_fields_and_nothing(kind: str) -> None:
+def test_a_schema_accepts_unknown_fields_and_null(kind: str) -> None:
     schema = step_schema(kind, {})
     optional = {name: None for name in schema["properties"] if name not in schema["required"]}
     step = {**optional, **STEPS[kind], "modell": 5, "type": kind}

@@ -1,4 +1,4 @@
-"""A model's text as JSON: what does not fit is a sentence, whatever the model wrote."""
+"""Extracts JSON from a model's text; whatever the model writes, an error is one sentence."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ ANY: dict[str, Any] = {"type": ["array", "object", "number"]}
 
 
 @pytest.mark.parametrize("text", ['{"a": [1, 2.5]}', '```json\n{"a": [1, 2.5]}\n```'])
-def test_an_answer_that_fits(text: str) -> None:
+def test_an_answer_that_matches(text: str) -> None:
     assert parse_structured(ANY, text) == {"a": [1, 2.5]}
 
 
@@ -29,7 +29,7 @@ def test_an_answer_that_fits(text: str) -> None:
         (json.dumps([0] * 300_000), "1,000,000 steps"),
     ],
 )
-def test_an_answer_that_does_not_fit(text: str, problem: str) -> None:
+def test_an_answer_that_does_not_match(text: str, problem: str) -> None:
     schema = {**ANY, "items": {"allOf": [{"type": "integer"}] * 9}} if text[1:2] == "0" else ANY
     with pytest.raises(UnfitAnswerError, match=problem):
         parse_structured(schema, text)
@@ -57,7 +57,7 @@ def test_thoughts_and_prose_around_an_answer_are_stripped(text: str) -> None:
     assert parse_structured(CITY, text) == {"city": "Köln"}
 
 
-def test_tags_within_the_answer_stay() -> None:
+def test_tags_inside_the_answer_are_kept() -> None:
     text = '{"city": "<think>Köln</think>"}'
     assert parse_structured(CITY, text) == {"city": "<think>Köln</think>"}
 
@@ -75,6 +75,6 @@ def test_tags_within_the_answer_stay() -> None:
         ('{"a":' * 100_000, "it is not JSON"),
     ],
 )
-def test_prose_without_one_answer_that_fits(text: str, problem: str) -> None:
+def test_prose_without_exactly_one_matching_answer(text: str, problem: str) -> None:
     with pytest.raises(UnfitAnswerError, match=problem):
         parse_structured(CITY, text)

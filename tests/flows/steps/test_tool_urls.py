@@ -35,7 +35,7 @@ def test_what_is_refused(url: str, message: str) -> None:
 
 
 @given(TEXT, TEXT)
-def test_arguments_never_leave_their_place(a: str, b: str) -> None:
+def test_arguments_cannot_change_the_target(a: str, b: str) -> None:
     template = "https://host:8443/v1/{{a}}/x-{{ b }}?q={{b}}&fixed=1"
     check_url(template, PARAMETERS)
     try:
@@ -49,13 +49,13 @@ def test_arguments_never_leave_their_place(a: str, b: str) -> None:
     assert parse_qsl(parts.query, keep_blank_values=True) == [("q", b), ("fixed", "1")]
 
 
-def test_values_of_other_types_are_texts() -> None:
+def test_values_of_other_types_become_texts() -> None:
     filled = fill_url("https://h/{{a}}?b={{b}}", {"a": 12345678901234567890, "b": [1, True, None]})
     assert filled == "https://h/12345678901234567890?b=%5B1%2Ctrue%2Cnull%5D"
     assert fill_url("https://h/{{a}}", {"a": 1.5}) == "https://h/1.5"
 
 
 @pytest.mark.parametrize("value", ["", ".", ".."])
-def test_a_folder_is_never_left(value: str) -> None:
+def test_path_segments_cannot_leave_their_folder(value: str) -> None:
     with pytest.raises(ToolUrlError, match="changes its target"):
         fill_url("https://h/users/{{a}}/delete", {"a": value})

@@ -1,4 +1,4 @@
-"""Counts of calls of models, and their way from the engine to the platform."""
+"""Counts of model calls, and their transfer from the engine to the platform."""
 
 from promptops_flows.protocol.engine_protocol import CallsCounted, CountCalls, decode, encode
 from promptops_flows.telemetry.call_counts import CallCounts, listed
@@ -19,14 +19,14 @@ async def test_calls_and_fallbacks_are_counted_by_the_kind_of_provider() -> None
     assert counts.fallbacks == {("mock", "rate_limited"): 1}
 
 
-def test_names_that_nobody_knows_are_one() -> None:
+def test_unknown_kinds_are_counted_together() -> None:
     counts = CallCounts()
     for number in range(50):
         counts.begin(REQUEST, Target(f"provider-{number}"), streams=False).abandoned()
     assert counts.calls == {("other", "abandoned"): 50}
 
 
-def test_counts_survive_the_way_to_the_platform() -> None:
+def test_counts_survive_the_transfer_to_the_platform() -> None:
     counts = CallCounts()
     counts.begin(REQUEST, Target("mock"), streams=False).abandoned()
     sent = CallsCounted(listed(counts.calls), listed(counts.fallbacks))

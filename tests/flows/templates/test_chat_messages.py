@@ -1,4 +1,5 @@
-"""Messages of chat prompts: filled and rendered as by every SDK, and as the gateway takes them."""
+"""Messages of chat prompts: filled and rendered like in every SDK, and converted for the
+gateway."""
 
 import json
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_the_cases_of_every_sdk(case: Json) -> None:
         check_placeholders(messages, variables)
 
 
-def test_a_message_as_the_gateway_takes_it() -> None:
+def test_a_message_in_the_gateways_form() -> None:
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
     raw: list[Json] = [
         {
@@ -108,7 +109,7 @@ def calling(call: Any) -> Json:
         (calling({"id": "c", "function": {"name": "f", "arguments": "{" * 9}}), "a JSON object"),
     ],
 )
-def test_what_no_provider_could_take_is_named(message: Json, sentence: str) -> None:
+def test_messages_that_no_provider_accepts_are_reported(message: Json, sentence: str) -> None:
     filling = [{"role": "user", "content": "a"}, message]
     with pytest.raises(PlaceholderError) as caught:
         render_chat(HISTORY, {"history": filling})
@@ -162,7 +163,7 @@ def templates(messages: list[Json]) -> list[str]:
 
 
 def shape(message: Any) -> Any:
-    """All but the texts and URLs."""
+    """Everything except the texts and URLs."""
     if isinstance(message, dict):
         rendered = ("text", "url", "file_data")
         return {
@@ -174,7 +175,7 @@ def shape(message: Any) -> Any:
 
 
 @given(messages=MESSAGES, values=VALUES, filling=st.lists(TEXTS, max_size=3))
-def test_each_text_and_url_is_rendered_alone_and_the_rest_stays(
+def test_only_texts_and_urls_are_rendered(
     messages: list[Json], values: Json, filling: list[str]
 ) -> None:
     names = {message["name"] for message in messages if "role" not in message}

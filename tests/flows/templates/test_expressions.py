@@ -41,7 +41,7 @@ def test_evaluates(kind: str, expression: str, expected: Any) -> None:
     assert evaluate(kind, expression, DATA) == expected
 
 
-def test_a_variable_wins_over_what_a_step_has() -> None:
+def test_a_variable_takes_precedence_over_step_data() -> None:
     assert evaluate("jinja", "{{ input }}", {**DATA, "variables": {"input": "mine"}}) == "mine"
 
 
@@ -60,14 +60,14 @@ def test_a_variable_wins_over_what_a_step_has() -> None:
         (check_jmespath, "[" * 5_000, "is "),
     ],
 )
-def test_says_what_is_wrong(check: Any, expression: str, sentence: str) -> None:
+def test_the_error_describes_the_problem(check: Any, expression: str, sentence: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         check(expression)
     assert str(caught.value).startswith(sentence)
 
 
 def test_checking_evaluates_nothing() -> None:
-    # Compiled, it would be folded into a text of a gigabyte.
+    # If compiled, it would be folded into a text of a gigabyte.
     check_jinja("{{ 'x' * 1000000000 * 1000 }}")
 
 
@@ -81,13 +81,13 @@ def test_checking_evaluates_nothing() -> None:
         "{{ missing }}",
     ],
 )
-def test_the_sandbox_lets_nothing_out_and_nothing_be_changed(template: str) -> None:
+def test_the_sandbox_is_closed_and_immutable(template: str) -> None:
     from jinja2.exceptions import TemplateError
 
     with pytest.raises(TemplateError):
         evaluate("jinja", template, DATA)
 
 
-def test_a_text_without_end_is_cut_off() -> None:
+def test_an_endless_text_is_stopped() -> None:
     with pytest.raises(ExpressionError, match="longer than 1,048,576 characters"):
         evaluate("jinja", "{% for a in range(99999) %}{{ 'x' * 99 }}{% endfor %}", DATA)

@@ -54,7 +54,8 @@ def _is_name_character(character: str) -> bool:
 
 
 def _scan(template: str) -> list[tuple[str, str | None]]:
-    """The contract read literally, one character at a time: (text, name or None) pieces."""
+    """A literal implementation of the contract, one character at a time: (text, name or None)
+    pieces."""
     pieces: list[tuple[str, str | None]] = []
     position = 0
     while position < len(template):
@@ -79,7 +80,7 @@ def _scan(template: str) -> list[tuple[str, str | None]]:
 
 @given(templates, st.dictionaries(names, st.none() | st.text()))
 @example("{{{a}}}{{ a\n}}", {"a": "{{a}}"})
-def test_agrees_with_a_literal_reading_of_the_contract(
+def test_agrees_with_a_literal_implementation_of_the_contract(
     template: str, variables: dict[str, str | None]
 ) -> None:
     pieces = _scan(template)
@@ -92,19 +93,19 @@ def test_agrees_with_a_literal_reading_of_the_contract(
 
 
 @given(templates)
-def test_without_variables_the_template_stays(template: str) -> None:
+def test_without_variables_the_template_is_unchanged(template: str) -> None:
     assert render_template(template, {}) == template
     assert render_template(template, dict.fromkeys(variables_in(template))) == template
 
 
 @given(templates)
-def test_what_a_value_brings_in_is_not_rendered_again(value: str) -> None:
+def test_values_are_not_rendered_again(value: str) -> None:
     everything = dict.fromkeys(["a", "b.c", "_", "é", "٣", "x"], "rendered")
     assert render_template("[{{v}}]", {**everything, "v": value}) == f"[{value}]"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**1000), 2**1000))
-def test_a_number_reads_back_as_the_same_double(number: float) -> None:
+def test_a_number_parses_to_the_same_double(number: float) -> None:
     text = number_text(number)
     assert float(text) == float(number)
     assert not text.endswith(".0")
@@ -122,7 +123,7 @@ def test_a_number_reads_back_as_the_same_double(number: float) -> None:
         (-(10**400), "-Infinity"),
     ],
 )
-def test_what_is_no_finite_double(number: float, text: str) -> None:
+def test_values_without_a_finite_double(number: float, text: str) -> None:
     assert number_text(number) == text
     assert json_text([number]) == "[null]"
 
@@ -140,13 +141,13 @@ def _as_read_by_json(value: Any) -> Any:
 
 
 @given(values)
-def test_json_reads_back_and_is_compact(value: Any) -> None:
+def test_json_is_compact_and_parses_to_the_same_value(value: Any) -> None:
     text = json_text(value)
     text.encode("utf-8")
     assert json.loads(text, parse_int=float) == _as_read_by_json(value)
 
 
-def test_python_values_that_json_knows_under_other_names() -> None:
+def test_python_values_with_other_names_in_json() -> None:
     assert json_text((1, {2: None, True: 3, None: 4, 1.5: 5})) == (
         '[1,{"2":null,"true":3,"null":4,"1.5":5}]'
     )

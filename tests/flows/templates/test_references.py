@@ -54,13 +54,13 @@ def test_renders(template: str, text: str) -> None:
         ),
     ],
 )
-def test_says_what_is_missing(template: str, sentence: str) -> None:
+def test_the_error_names_the_missing_output(template: str, sentence: str) -> None:
     with pytest.raises(MissingOutputError) as caught:
         render_step_template(template, SCOPE)
     assert sentence in str(caught.value)
 
 
-def test_a_variable_of_the_whole_name_wins() -> None:
+def test_a_variable_with_the_whole_name_takes_precedence() -> None:
     scope = Scope({"steps.call.output": "mine"}, "", SCOPE.outputs)
     assert render_step_template("{{steps.call.output}}", scope) == "mine"
 
@@ -74,13 +74,13 @@ def test_reads_references() -> None:
 
 
 @given(st.text('{}[]"steps.-_ab0 \n', max_size=60))
-def test_what_refers_to_no_step_is_rendered_as_everywhere(template: str) -> None:
+def test_other_placeholders_are_rendered_as_usual(template: str) -> None:
     variables = {"a": "1", "b": "2", "s": "3"}
     if any(name.startswith(("steps.", "steps[")) for name in names_in(template)):
         return
     assert render_step_template(template, Scope(variables)) == render_template(template, variables)
 
 
-def test_takes_time_in_proportion_to_the_template() -> None:
+def test_takes_time_proportional_to_the_template() -> None:
     for part in ("{{steps", "{{steps.a", '{{steps["', "{{steps[0]", "{{ a", "{{steps.a-"):
         render_step_template(part * 50_000, Scope({}))

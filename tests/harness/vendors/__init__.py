@@ -1,4 +1,4 @@
-"""A vendor on loopback that answers what a test tells it to, byte by byte."""
+"""A vendor on loopback that responds as a test scripts it, byte by byte."""
 
 from harness.vendors.server import CUT, Answer, FakeVendor, Hold, SeenRequest, fake_vendor
 

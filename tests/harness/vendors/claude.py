@@ -1,4 +1,4 @@
-"""The Messages API's wire shapes, as its documentation and its client's test data show them."""
+"""The JSON of the Messages API, as in its documentation and its client's test data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire shapes of generateContent, as its reference shows them."""
+"""The JSON of generateContent, as in its reference."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def error(code: int, status: str, message: str, *details: dict[str, Any]) -> Ans
 
 
 def call(name: str, arguments: Any, **more: Any) -> dict[str, Any]:
-    """A part; a member `id` belongs into the call, others beside it."""
+    """A part; a member `id` is put into the call, others next to it."""
     inner = {"name": name, "args": arguments}
     if "id" in more:
         inner["id"] = more.pop("id")

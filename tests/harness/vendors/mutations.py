@@ -1,4 +1,4 @@
-"""JSON values that are almost what they were: what a broken, hostile or new vendor may send."""
+"""Slightly changed JSON values: what a broken, hostile or new vendor may send."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-# What may stand where anything else is expected.
+# Values that may replace any other.
 STRANGERS: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 5, 2**31, 2**63 - 1, 2**64, -(2**63), 10**300, 1.5, 1e20, -0.0),
     *(
@@ -35,7 +35,7 @@ Path = tuple[int | str, ...]
 
 
 def mutated(value: Any, chance: random.Random, most: int = 3) -> Any:
-    """The value with one to `most` places changed; the original stays as it is."""
+    """A copy of the value with one to `most` places changed."""
     changed = copy.deepcopy(value)
     for _ in range(chance.randint(1, most)):
         places = list(_places(changed))
@@ -51,7 +51,7 @@ def _places(value: Any, path: Path = ()) -> Iterator[Path]:
     elif isinstance(value, list | tuple):
         inner = enumerate(value)
     for name, item in inner:
-        # An event with its name is a tuple: it stays one.
+        # A named event is a tuple, and stays one.
         if not isinstance(value, tuple):
             yield (*path, name)
         yield from _places(item, (*path, name))

@@ -1,4 +1,4 @@
-"""Ollama's wire shapes, as the documentation of its API shows them."""
+"""The JSON of Ollama's API, as in its documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenAI's wire shapes, as its API reference shows them."""
+"""The JSON of OpenAI's API, as in its reference."""
 
 from __future__ import annotations
 

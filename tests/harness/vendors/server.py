@@ -1,4 +1,4 @@
-"""A small HTTP server that replays scripted answers and remembers what it was asked."""
+"""A small HTTP server that replays scripted responses and records its requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ CUT = object()
 
 
 class Hold:
-    """In an answer's parts: nothing more is sent before `release`; `reached` is set then."""
+    """One of an answer's parts: nothing more is sent before `release`; `reached` is set when it is
+    reached."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
@@ -35,10 +36,11 @@ Part = bytes | Hold | object
 
 @dataclass(frozen=True)
 class Answer:
-    """Each part of bytes is one chunk of HTTP's chunked coding. Without `CUT` the body ends well.
+    """Each part of bytes is one chunk of HTTP's chunked coding. Without `CUT` the body ends
+    properly.
 
-    A `raw` answer is its parts alone, without status line and coding, and closes the connection.
-    `pause` is so many seconds before each part.
+    A `raw` answer consists only of its parts, without status line and coding, and closes the
+    connection. `pause` is the number of seconds before each part.
     """
 
     parts: Sequence[Part] = ()
@@ -49,7 +51,7 @@ class Answer:
 
     @classmethod
     def of_json(cls, value: Any, status: int = 200, **headers: str) -> Answer:
-        """Header names are given with underscores for hyphens."""
+        """Header names have underscores instead of hyphens."""
         extra_headers = {name.replace("_", "-"): text for name, text in headers.items()}
         return cls(
             [json.dumps(value).encode()],
@@ -67,7 +69,7 @@ class Answer:
 
     @classmethod
     def of_lines(cls, values: Iterable[Any]) -> Answer:
-        """One JSON value a line."""
+        """One JSON value per line."""
         parts = [_json(value) + b"\n" for value in values]
         return cls(parts, headers={"content-type": "application/x-ndjson"})
 
@@ -76,7 +78,7 @@ class Answer:
         return b"".join(part for part in self.parts if isinstance(part, bytes))
 
     def in_portions_of(self, size: int) -> Answer:
-        """The same bytes, cut anew into chunks of `size`."""
+        """The same bytes, split into chunks of `size`."""
         body = self.body
         return replace(self, parts=[body[at : at + size] for at in range(0, len(body), size)])
 
@@ -85,7 +87,7 @@ class Answer:
         return replace(self, parts=[self.body[:size], CUT])
 
     def ended_after(self, size: int) -> Answer:
-        """The first `size` bytes of the body as if that were all."""
+        """The first `size` bytes of the body, as if they were complete."""
         return replace(self, parts=[self.body[:size]])
 
     def held_after(self, count: int) -> tuple[Answer, Hold]:
@@ -109,14 +111,14 @@ class SeenRequest:
 
 
 class FakeVendor:
-    """Answers by its script, in turn; the last answer again and again."""
+    """Responds as scripted, in order; the last answer is repeated."""
 
     def __init__(self) -> None:
         self.url = ""
         self.port = 0
         self.requests: list[SeenRequest] = []
         self.connections = 0
-        # Set when a client has hung up, also in the middle of an answer.
+        # Set when a client has disconnected, even in the middle of an answer.
         self.hung_up = asyncio.Event()
         self._script: deque[Answer] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -127,7 +129,7 @@ class FakeVendor:
         return self.requests[-1]
 
     def answers(self, *script: Answer) -> None:
-        """Replaces what is left of the script."""
+        """Replaces the rest of the script."""
         self._script = deque(script)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -151,7 +153,7 @@ class FakeVendor:
             await asyncio.wait(self._tasks)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection lives on."""
+        """Whether the connection stays open."""
         answer = self._script.popleft() if len(self._script) > 1 else self._script[0]
         if not answer.raw:
             writer.write(_head(answer))
@@ -192,7 +194,7 @@ async def fake_vendor(
 
 
 async def _released(hold: Hold, reader: asyncio.StreamReader) -> bool:
-    """False when the client hung up before the release."""
+    """False if the client disconnected before the release."""
     gone = asyncio.create_task(reader.read(1))
     released = asyncio.create_task(hold.wait())
     done, left = await asyncio.wait([gone, released], return_when=asyncio.FIRST_COMPLETED)
@@ -231,5 +233,5 @@ def _json(value: Any) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        # Half of a character goes by its escape only.
+        # Half of a surrogate pair can only be sent as an escape.
         return json.dumps(value).encode()

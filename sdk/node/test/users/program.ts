@@ -9,7 +9,7 @@ interface Visitor {
 
 export async function welcome(prompts: Prompts, visitor: Visitor): Promise<string[]> {
   const options: { default: string | null } = { default: null };
-  // @ts-expect-error text is no object
+  // @ts-expect-error text is not an object
   await prompts.render("greeting", "Ada");
   // @ts-expect-error neither is a number
   await prompts.renderMessages("greeting", 7);

@@ -126,7 +126,7 @@ async def _open(route: Route, path: str, headers: Mapping[str, str]) -> Connecti
 
 
 async def _refusal_body(reader: asyncio.StreamReader, fields: Message) -> bytes:
-    """Return the body of a refusal, as far as it arrives, for the server's message."""
+    """Return the received part of a refusal's body, for the server's message."""
     try:
         return await reader.readexactly(refusal_length(fields))
     except asyncio.IncompleteReadError as cut_off:

@@ -119,7 +119,7 @@ final class Progress {
         return isInStep && due.isEmpty();
     }
 
-    /** Moves `applied` as far as everything before it is applied. */
+    /** Advances `applied` to the last revision before which everything is applied. */
     void advance() {
         if (!isInStep || due.values().stream().anyMatch(entry -> entry.isOfResync)) {
             return;

@@ -15,7 +15,7 @@ import java.util.Map;
  *
  * <p>Objects become a {@link LinkedHashMap} (the last of equal names counts), arrays an {@link
  * ArrayList}, whole numbers a Long or BigInteger, other numbers a Double, which is infinite beyond
- * the largest. Lone surrogates can stand in strings, as escapes.
+ * the largest. Strings may contain lone surrogates, as escapes.
  */
 public final class JsonReader {
     /** The deepest nesting, which fits into a small stack; the server stores nothing over 100. */
