@@ -13,7 +13,7 @@ TOKEN = os.environ.get("PROMPTOPS_TOKEN", "promptops-dev-token")
 NAMESPACE = os.environ.get("PROMPTOPS_NAMESPACE", "prod")
 AGENT, PROMPT = "example-support-agent", "example-support"
 KINDER = "You help customers of {{shop}}. Be warm, use their name, and look orders up first."
-# Where the agent's tool calls; in production a service of yours, named in PROMPTOPS_TOOL_HOSTS.
+# The tool's service; in production it is your own, listed in PROMPTOPS_TOOL_HOSTS.
 ORDERS_PORT = int(os.environ.get("ORDERS_PORT", "8099"))
 
 
@@ -32,7 +32,7 @@ class Orders(BaseHTTPRequestHandler):
 
 
 def ask(method: str, path: str, body: object = None) -> Any:
-    """The JSON of an answer of the platform."""
+    """The JSON of a response of the platform."""
     request = urllib.request.Request(  # noqa: S310  the server of your own settings
         SERVER + path,
         data=None if body is None else json.dumps(body).encode(),

@@ -26,7 +26,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def prompts(request: Request) -> AsyncPromptOpsClient:
-    """The client; tests put a fake in its place."""
+    """The client; tests replace it by a fake."""
     client: AsyncPromptOpsClient = request.app.state.prompts
     return client
 
@@ -36,5 +36,5 @@ app = FastAPI(lifespan=lifespan)
 
 @app.get("/welcome/{name}", response_class=PlainTextResponse)
 async def welcome(name: str, client: Annotated[AsyncPromptOpsClient, Depends(prompts)]) -> str:
-    """Served from memory; also when the platform is away, once it was there."""
+    """Served from memory, even if the platform goes down later."""
     return await client.render("example-welcome", {"name": name}, default="Welcome.")

@@ -24,12 +24,12 @@ INSERT INTO customers VALUES (1, 'Ada', 'GB'), (2, 'Grace', 'US'), (3, 'Emmy', '
 INSERT INTO orders VALUES (1, 1, 20.0, '2026-03-01'), (2, 2, 35.5, '2026-03-02'),
   (3, 1, 12.5, '2026-03-02'), (4, 3, 99.0, '2026-03-03');
 """
-# The provider `mock` writes no SQL: without a real one, this statement stands for its answer.
+# The provider `mock` writes no SQL: without a real one, this statement replaces its answer.
 OF_THE_MOCK = "SELECT day, count(*) AS orders, sum(total) AS total FROM orders GROUP BY day"
 
 
 def ask(method: str, path: str, body: object = None) -> Any:
-    """The JSON of an answer of the platform."""
+    """The JSON of a response of the platform."""
     request = urllib.request.Request(  # noqa: S310  the server of your own settings
         SERVER + path,
         data=None if body is None else json.dumps(body).encode(),
@@ -41,7 +41,7 @@ def ask(method: str, path: str, body: object = None) -> Any:
 
 
 def written_sql(question: str) -> str:
-    """What the agent writes."""
+    """The agent's SQL statement."""
     agents = ask("GET", f"/api/agents?q={AGENT}")["data"]
     variables = {"question": question, "tables": TABLES.strip(), "limit": LIMIT}
     answer = ask("POST", f"/api/agents/{agents[0]['id']}/run", {"variables": variables})
@@ -53,7 +53,7 @@ def written_sql(question: str) -> str:
 
 
 def run(sql: str) -> list[tuple[Any, ...]]:
-    """The rows. Whatever the agent writes, it can only read."""
+    """The rows. The agent's statement can only read."""
     database = sqlite3.connect(":memory:")
     database.executescript(TABLES + ROWS)
     database.execute("PRAGMA query_only = ON")
