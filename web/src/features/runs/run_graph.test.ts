@@ -19,6 +19,11 @@ describe('the graph of a run', () => {
     expect(runGraph(steps, [traced(1, 'ask'), traced(2, 'left', 'Skipped'), traced(3, 'right', 'running')])?.nodes.map(({ state }) => state)).toEqual(['done', 'skipped', 'running', 'waiting'])
   })
 
+  it('says of a run that has ended which steps it did not reach', () => {
+    const trace = [traced(1, 'ask', 'Failed', 'too slow'), traced(2, 'left', 'Skipped')]
+    expect(runGraph(steps, trace, true)?.nodes.map(({ state }) => state)).toEqual(['failed', 'skipped', 'unreached', 'unreached'])
+  })
+
   it('needs no names', () => {
     const list = [{ type: 'render' }, { type: 'model' }]
     expect(runGraph(list, [traced(1, '')])?.nodes.map(({ state }) => state)).toEqual(['done', 'waiting'])

@@ -2,7 +2,7 @@ import type { Schemas } from '@/api/client'
 import { linksOf, textOf, type Step, type StepLink } from '@/app/step_graph'
 
 type RunStep = Schemas['RunStep']
-export type StepState = 'waiting' | 'running' | 'done' | 'failed' | 'skipped' | 'cached' | 'reused' | 'cancelled'
+export type StepState = 'waiting' | 'unreached' | 'running' | 'done' | 'failed' | 'skipped' | 'cached' | 'reused' | 'cancelled'
 
 /** A step of the definition, and how it went. */
 export interface RunNode {
@@ -18,12 +18,12 @@ export interface RunGraph {
   links: StepLink[]
 }
 
-/** The steps of the definition with the trace of the run; null where the trace is not one of these steps. Those of inner runs come after them. */
-export function runGraph(steps: readonly Step[], trace: readonly RunStep[]): RunGraph | null {
+/** The steps of the definition with the trace of the run; null where the trace is not one of these steps. Those of inner runs come after them. What has not begun when the run has ended was not reached. */
+export function runGraph(steps: readonly Step[], trace: readonly RunStep[], hasEnded = false): RunGraph | null {
   if (trace.some((one) => one.step <= steps.length && one.name !== textOf(steps[one.step - 1] as Step, 'name'))) return null
   const nodes = steps.map((step, at): RunNode => {
     const index = trace.findIndex((one) => one.step === at + 1)
-    return { step, index, state: stateOf(trace[index]), trace: trace[index] }
+    return { step, index, state: trace[index] ? stateOf(trace[index]) : hasEnded ? 'unreached' : 'waiting', trace: trace[index] }
   })
   return { nodes, links: linksOf(steps) }
 }
@@ -44,8 +44,7 @@ export function pendingSteps(steps: readonly Step[], trace: readonly RunStep[]):
   return graph.nodes.flatMap(({ step, state }, place) => (state !== 'waiting' ? [] : [{ step, place, needs: graph.links.filter(({ from, to }) => to === place && isOpen(from)).map(({ from }) => textOf(steps[from] as Step, 'name')).filter(Boolean) }]))
 }
 
-function stateOf(trace: RunStep | undefined): StepState {
-  if (!trace) return 'waiting'
+function stateOf(trace: RunStep): StepState {
   if (trace.state === 'Cancelled') return 'cancelled'
   if (trace.error) return 'failed'
   if (trace.reused) return 'reused'
