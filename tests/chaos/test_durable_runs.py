@@ -63,7 +63,7 @@ async def test_runs_survive_kill_9(database_kind: DatabaseKind, postgres: Postgr
             runs = await ended(platform, run_ids, PLAN.runs)
             total = await asyncio.to_thread(count_ended, platform)
             assert platform.stop() == 0
-    assert {run["state"] for run in runs} == {"completed"}
+    assert {(run["state"], run["error"]) for run in runs} == {("completed", "")}
     assert total == PLAN.runs, "each has ended once"
     assert max(run["attempt"] for run in runs) > 1, "some were hit"
     assert {text: vendor.calls[text] for text in completed} == completed

@@ -62,7 +62,7 @@ async def retry_run(
         run_id,
         AskedRetry(
             version=asked.version,
-            from_step=None if asked.from_step is None else str(asked.from_step),
+            from_step=asked.from_step,
             api_key=asked.api_key,
             base_url=asked.base_url,
         ),

@@ -1,14 +1,25 @@
 """Requests and responses about starting, cancelling and retrying runs."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from promptops_platform.field_types import Line, OptionalLine
 from promptops_platform.http.examples import example
 from promptops_platform.runlog.schemas import RunDetail
 from promptops_platform.runlog.tables import RunRow
+
+
+def _step_as_text(value: object) -> object:
+    """A number as text. In JSON `true` is not a number, although Python's `True` is."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError("must be the name or the number of a step")
+    return str(value)
+
+
+# Not a union: its errors would name Python's types.
+_StepReference = Annotated[Line, BeforeValidator(_step_as_text, json_schema_input_type=Line | int)]
 
 
 class StartedRun(BaseModel):
@@ -36,7 +47,7 @@ class RetryRun(BaseModel):
     version: int | None = Field(
         default=None, ge=1, description="The number of another version of the definition."
     )
-    from_step: Line | int | None = Field(
+    from_step: _StepReference | None = Field(
         default=None,
         alias="from",
         description="Name or number of a step to execute again, with all steps that depend on it. "

@@ -113,6 +113,11 @@ async def test_a_step_that_is_not_there_is_refused(
         answer = await controlled.http.post(f"/api/runs/{run_id}/retry", json={"from": step})
         assert answer.status_code == 400, step
         assert "one, two, three" in answer.json()["error"]
+    for value in (True, 1.5, ["one"], {}):
+        answer = await controlled.http.post(f"/api/runs/{run_id}/retry", json={"from": value})
+        assert answer.status_code == 400, value
+        error = answer.json()["error"]
+        assert error == f"from: must be the name or the number of a step (got {value!r})"
 
 
 async def test_a_step_of_an_inner_run_is_refused_with_the_step_that_runs_it(
