@@ -90,11 +90,11 @@ class PoolQueue:
             await self._end_flow_run(request.flow_run_id, Completed(message=message))
             return None
         if flow_run.state_type == StateType.PAUSED:
-            await self._go_on(flow_run)
+            await self._continue(flow_run)
             return flow_run
         return flow_run if flow_run.state_type == StateType.SCHEDULED else None
 
-    async def _go_on(self, flow_run: FlowRun) -> None:
+    async def _continue(self, flow_run: FlowRun) -> None:
         """Queue a suspended flow run again after the decision."""
         # First, since the watcher of suspended flow runs would suspend it again.
         await self._client.update_flow_run(flow_run.id, tags=untagged(flow_run.tags))

@@ -41,7 +41,7 @@ class Evaluation:
         self._applicators = applicators
         self._references = References(schema)
         # Only these keywords need to know which members of a value were evaluated.
-        self.keeps_members = _holds_unevaluated(schema)
+        self.keeps_members = _has_unevaluated(schema)
         self._steps = 0
         self._depth = 0
         self._outcomes: dict[tuple[int, int], Outcome] = {}
@@ -156,7 +156,7 @@ def _too_deep() -> ValueRefusedError:
     )
 
 
-def _holds_unevaluated(root: Any) -> bool:
+def _has_unevaluated(root: Any) -> bool:
     pending = [root]
     while pending:
         schema = pending.pop()

@@ -21,8 +21,8 @@ from promptops_flows.engine.settings import SettingsError, settle_prefect_defaul
 from promptops_flows.processes.parent_watch import exit_with_parent
 from promptops_flows.processes.waiting import happens_within
 from promptops_flows.worker.platform_client import (
-    PlatformAway,
     PlatformClient,
+    PlatformUnavailable,
     PrefectLogin,
     WorkerRefused,
 )
@@ -71,7 +71,7 @@ async def _registered(client: PlatformClient, stop: asyncio.Event) -> PrefectLog
     while True:
         try:
             return await client.register()
-        except PlatformAway as error:
+        except PlatformUnavailable as error:
             if str(error) != reason:
                 reason = str(error)
                 log(logging.WARNING, "worker.waits", reason=reason)

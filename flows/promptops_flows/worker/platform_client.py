@@ -23,7 +23,7 @@ _LOST = (404, 409)
 _RUNS = "/api/worker/runs/"
 
 
-class PlatformAway(Exception):
+class PlatformUnavailable(Exception):
     """The platform is unavailable; the same request may succeed later."""
 
 
@@ -132,7 +132,9 @@ class PlatformClient:
         try:
             answer = await self._http.post(path, json=body)
         except httpx.HTTPError as error:
-            raise PlatformAway(f"the platform can't be reached ({type(error).__name__})") from error
+            raise PlatformUnavailable(
+                f"the platform can't be reached ({type(error).__name__})"
+            ) from error
         if answer.is_success:
             fields: dict[str, Any] = answer.json()
             return fields
@@ -142,7 +144,7 @@ class PlatformClient:
 def _as_error(answer: httpx.Response, *, is_of_run: bool) -> Exception:
     status = answer.status_code
     if status >= 500 or status in _AWAY:
-        return PlatformAway(f"the platform returned HTTP {status}")
+        return PlatformUnavailable(f"the platform returned HTTP {status}")
     fields: dict[str, Any] = {}
     # A proxy between worker and platform may have sent the response.
     with suppress(ValueError, TypeError):

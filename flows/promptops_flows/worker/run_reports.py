@@ -25,8 +25,8 @@ from promptops_flows.protocol.engine_protocol import (
 from promptops_flows.protocol.suspension_messages import RunSuspended
 from promptops_flows.worker.platform_client import (
     ClaimedRun,
-    PlatformAway,
     PlatformClient,
+    PlatformUnavailable,
     RunLost,
     WorkerRefused,
 )
@@ -126,7 +126,7 @@ class RunReports:
         while self._sent >= 0:
             try:
                 by = await self._client.report(self._run_id, self._attempt, self._sent + 1, lines)
-            except PlatformAway as error:
+            except PlatformUnavailable as error:
                 log(logging.WARNING, "worker.report_waits", run_id=self._run_id, reason=str(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -135,11 +135,11 @@ class RunReports:
                 return False
             else:
                 self._sent += len(batch)
-                self._tell(batch, by)
+                self._notify(batch, by)
                 return True
         return False
 
-    def _tell(self, batch: list[RunEvent], cancelled_by: str | None) -> None:
+    def _notify(self, batch: list[RunEvent], cancelled_by: str | None) -> None:
         for event in batch:
             if isinstance(event, StepCheckpoint):
                 self._listeners.stored(event.checkpoint.index)

@@ -16,8 +16,8 @@ from promptops_flows.protocol.engine_protocol import RunFinished
 from promptops_flows.protocol.suspension_messages import RunSuspended
 from promptops_flows.worker.platform_client import (
     ClaimedRun,
-    PlatformAway,
     PlatformClient,
+    PlatformUnavailable,
     RunLost,
     RunNotRetried,
     RunState,
@@ -70,7 +70,7 @@ class WorkerRun:
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._client.hand_back(self.run_id, self.attempt)
-        except (PlatformAway, RunLost, WorkerRefused, TimeoutError) as error:
+        except (PlatformUnavailable, RunLost, WorkerRefused, TimeoutError) as error:
             log(logging.WARNING, "worker.not_handed_back", run_id=self.run_id, reason=str(error))
 
     def leave(self) -> None:
@@ -209,7 +209,7 @@ class Worker:
         """None while the platform is away; raises `RunLost` and `WorkerRefused`."""
         try:
             return await self._client.claim(flow_run_id, is_retry=is_retry)
-        except PlatformAway as error:
+        except PlatformUnavailable as error:
             log(logging.WARNING, "worker.claim_waits", reason=str(error))
             return None
 
@@ -257,7 +257,7 @@ class Worker:
         while True:
             try:
                 await work()
-            except PlatformAway as error:
+            except PlatformUnavailable as error:
                 log(logging.WARNING, "worker.platform_away", reason=str(error))
             except (*PREFECT_ERRORS, ValueError) as error:
                 log(logging.WARNING, "worker.prefect_away", error=type(error).__name__)
@@ -283,7 +283,7 @@ class Worker:
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._client.leave()
-        except (PlatformAway, WorkerRefused, RunLost, TimeoutError):
+        except (PlatformUnavailable, WorkerRefused, RunLost, TimeoutError):
             return  # the platform gives its runs to other workers after a while
 
 
