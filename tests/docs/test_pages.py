@@ -1,5 +1,6 @@
 """Pages lead where they say, and translations keep up."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -33,6 +34,39 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 )
 def test_a_translation_has_the_same_commands(page: str, translation: str) -> None:
     assert blocks(ROOT / page) == blocks(ROOT / translation) != []
+
+
+@pytest.mark.parametrize(
+    ("page", "elsewhere"),
+    [
+        # The end-to-end tests start the same command, and CI the whole of `make test`.
+        ("README.md", ["make up      # installs"]),
+        # Its program is the block above it, which the walk starts in the same way.
+        ("docs/tutorial.md", ["PYTHONPATH=sdk/python python3 support.py"]),
+    ],
+)
+def test_no_block_of_a_walk_escapes_it(page: str, elsewhere: list[str]) -> None:
+    fenced = re.findall(
+        r"^```[^\n]*\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE
+    )
+    walked = [text for _, text in blocks(ROOT / page)]
+    left = [text for text in fenced if text not in walked]
+    assert len(left) == len(elsewhere)
+    assert all(text.startswith(start) for text, start in zip(left, elsewhere, strict=True))
+
+
+def test_the_commands_of_the_figures_exist() -> None:
+    commands = re.findall(r"`\.venv/bin/python -P (\S+) (\w+)`", (ROOT / "README.md").read_text())
+    assert len(commands) >= 4
+    for script, name in commands:
+        # Read only: the packages of the benchmarks are not installed for the tests.
+        keys = [
+            node
+            for node in ast.walk(ast.parse((ROOT / script).read_text()))
+            if isinstance(node, ast.Dict)
+        ]
+        names = {key.value for node in keys for key in node.keys if isinstance(key, ast.Constant)}
+        assert name in names
 
 
 @pytest.mark.parametrize("page", ["schedules.md", "triggers.md", "approvals.md"])
