@@ -41,6 +41,7 @@ PLAIN_FOLDERS = (
     "sdk/python/promptops",
     "tests/flows",
     "tests/harness",
+    "tests/sdk",
 )
 STILTED = re.compile(
     rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"

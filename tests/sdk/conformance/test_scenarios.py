@@ -58,7 +58,7 @@ class Actor:
                     while left:
                         play(driver, CASES[left[0]], self._own_folder())
                         outcomes[left.pop(0)].set_result(None)
-            except Exception as failed:  # noqa: BLE001 (told by the test of the case)
+            except Exception as failed:  # noqa: BLE001 (reported by the test of the case)
                 if left:
                     outcomes[left.pop(0)].set_exception(failed)
 

@@ -46,7 +46,7 @@ def is_of_the_sdk(task: asyncio.Task[Any]) -> bool:
     return is_named or (source is not None and source.co_filename.startswith(SDK_FOLDER))
 
 
-async def test_a_task_of_the_sdk_is_told_from_others(client: AsyncPromptOpsClient) -> None:
+async def test_a_task_of_the_sdk_is_recognized(client: AsyncPromptOpsClient) -> None:
     fetch = asyncio.create_task(client.get_prompt("greeting"))
     other = asyncio.create_task(asyncio.sleep(0))
     assert (is_of_the_sdk(fetch), is_of_the_sdk(other)) == (True, False)

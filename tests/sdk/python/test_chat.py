@@ -71,7 +71,7 @@ def test_agrees_with_the_server(messages: list[Json], variables: Json) -> None:
     assert render_messages(messages, variables) == render_chat(messages, variables).raw
 
 
-def test_what_is_rendered_is_the_callers_own() -> None:
+def test_the_caller_owns_the_rendered_messages() -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": "a"}]}, HISTORY]
     filling = [{"role": "user", "content": [{"type": "text", "text": "b"}]}]
     rendered = render_messages(messages, {"history": filling})
@@ -102,7 +102,7 @@ def test_a_tuple_fills_a_placeholder_too() -> None:
         {"type": "placeholder", "name": 7},
     ],
 )
-def test_what_no_server_sends_is_refused(message: Any) -> None:
+def test_messages_that_no_server_sends_are_refused(message: Any) -> None:
     with pytest.raises(ProtocolError, match="chat message"):
         check_messages([{"role": "user", "content": "a"}, message])
 

@@ -162,12 +162,12 @@ def test_invalid_keys(client: PromptOpsClient, key: str) -> None:
         {"app_name": "\ud800"},
     ],
 )
-def test_options_that_can_not_be_right(option: dict[str, Any]) -> None:
+def test_invalid_options(option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"can't have|must be"):
         PromptOpsClient(**option)
 
 
-def test_a_variant_is_drawn_anew_although_the_prompt_is_still_the_same(
+def test_a_variant_is_drawn_again_even_if_the_prompt_is_unchanged(
     server: SdkServer, client: PromptOpsClient
 ) -> None:
     variants = [{"name": name, "weight": 5000, "content": name} for name in ("A", "B")]
@@ -224,7 +224,7 @@ def test_a_refresh_waits_for_a_running_fetch_no_longer_than_its_time_out(
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "é"])
-def test_a_token_that_can_not_be_right(token: str) -> None:
+def test_an_invalid_token(token: str) -> None:
     with pytest.raises(ValueError, match="token"):
         PromptOpsClient(token=token)
 

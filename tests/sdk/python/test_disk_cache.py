@@ -104,7 +104,7 @@ def test_the_copy_of_another_prompt_is_ignored(tmp_path: Path) -> None:
     assert disk.read("other") is None
 
 
-def test_numbers_that_json_can_not_say(
+def test_numbers_without_json_syntax(
     server: SdkServer, make_client: MakeClient, tmp_path: Path
 ) -> None:
     server.bodies["k"] = (200, b'{"key":"k","content":"x","config":{"t":[1e999,-1e999,1.5]}}')

@@ -147,7 +147,7 @@ asyncio.run(client.close())
 
 @contextlib.contextmanager
 def forked(*arguments: str, source: str = PROGRAM) -> Iterator[Callable[[], str]]:
-    """A program that has forked; gives what its child goes on with, and returns what that says."""
+    """A forked program; yields a function that lets the child continue and returns its output."""
     command = [sys.executable, "-c", source, *arguments]
     environment = {**os.environ, "PYTHONPATH": str(SDK / "python"), "PYTHONWARNINGS": "ignore"}
     pipe = subprocess.PIPE

@@ -81,7 +81,7 @@ def messages(draw: st.DrawFn) -> list[tuple[Any, bytes]]:
 
 
 @given(st.lists(messages() | controls.map(lambda one: [one]), max_size=4), st.data())
-def test_reads_what_was_written_however_it_is_cut(
+def test_any_split_of_the_bytes_is_parsed(
     written: list[list[tuple[Any, bytes]]], data: st.DataObject
 ) -> None:
     parts = [part for message in written for part in message]
@@ -156,12 +156,12 @@ def test_a_character_may_be_cut_between_fragments() -> None:
     assert parse(frame(1, start, final=False) + frame(0, end)) == [Text("é")]
 
 
-def test_the_limit_itself_is_allowed_and_counts_each_message_anew() -> None:
+def test_the_limit_itself_is_allowed_and_applies_to_each_message() -> None:
     message = frame(1, b"x" * LIMIT)
     assert parse(message * 2) == [Text("x" * LIMIT)] * 2
 
 
-def test_what_came_before_an_error_is_not_lost() -> None:
+def test_messages_before_an_error_are_not_lost() -> None:
     parser = FrameParser(LIMIT)
     parser.feed(frame(1, b"first") + b"\xff\xff")
     assert parser.next() == Text("first")

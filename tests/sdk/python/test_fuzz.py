@@ -55,7 +55,7 @@ def test_any_body_is_data_or_a_clean_error(body: bytes) -> None:
 
 
 @given(st.lists(data.map(json.dumps) | st.text() | deep, max_size=8))
-def test_any_messages_leave_the_watch_able_to_go_on(messages: list[str]) -> None:
+def test_any_messages_leave_the_watch_working(messages: list[str]) -> None:
     state = ClientState(Options("http://h", "prod", "t", "", "", 1.0, 60.0, None, None), notify=len)
     sync_state = state.new_sync_state()
     sync_state.connected()

@@ -89,7 +89,7 @@ def test_the_default_in_a_second_loop(server: SdkServer, client: AsyncPromptOpsC
     server.start()
 
 
-def test_the_watch_goes_on_in_a_second_loop(
+def test_the_watch_continues_in_a_second_loop(
     server: SdkServer, client: AsyncPromptOpsClient
 ) -> None:
     server.put("greeting", "one")

@@ -42,6 +42,6 @@ def test_declares_no_dependencies_and_ships_its_types() -> None:
     assert (SDK / "promptops" / "py.typed").exists()
 
 
-def test_exports_what_it_names() -> None:
+def test_all_exported_names_exist() -> None:
     assert sorted(promptops.__all__) == promptops.__all__
     assert all(hasattr(promptops, name) for name in promptops.__all__)

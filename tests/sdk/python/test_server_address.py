@@ -22,7 +22,7 @@ from promptops.transport import ServerAddress
         "http://\ud800",
     ],
 )
-def test_an_address_that_can_not_be_right(url: str) -> None:
+def test_an_invalid_address(url: str) -> None:
     with pytest.raises(ValueError, match=r"address must look like|Port could not"):
         ServerAddress.parse(url)
 

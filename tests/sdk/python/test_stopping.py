@@ -45,7 +45,7 @@ async def test_a_late_result_goes_to_unwanted() -> None:
     assert unwanted == ["done"]
 
 
-async def test_a_task_is_ended_however_deaf_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_task_that_ignores_cancellation_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptops.aio.cancellation.AGAIN_SECONDS", 0.01)
 
     async def deaf() -> None:

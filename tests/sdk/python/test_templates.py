@@ -49,7 +49,7 @@ def test_agrees_with_the_server(template: str, variables: dict[str, Any]) -> Non
 
 
 @given(values)
-def test_prints_every_value_as_the_server_does(value: Any) -> None:
+def test_prints_every_value_like_the_server(value: Any) -> None:
     variables = {"v": value}
     expected = server_templates.render_template("{{v}}", variables)
     assert render_template("{{v}}", variables) == expected
@@ -61,7 +61,7 @@ def test_without_variables() -> None:
     assert PromptOpsClient.render_template("Hello {{who}}", {"who": "Ada"}) == "Hello Ada"
 
 
-def test_what_json_has_no_word_for() -> None:
+def test_values_without_json_syntax() -> None:
     values = [math.nan, math.inf, -math.inf]
     assert render_template(
         "{{a}} {{b}} {{c}} {{d}}", {**dict(zip("abc", values, strict=True)), "d": values}
@@ -69,7 +69,7 @@ def test_what_json_has_no_word_for() -> None:
 
 
 @pytest.mark.parametrize("value", [{1}, b"bytes", object()])
-def test_a_value_without_a_json_form_is_a_type_error_of_ours(value: object) -> None:
+def test_a_value_without_a_json_form_is_an_sdk_type_error(value: object) -> None:
     with pytest.raises(TemplateValueError, match="variable 'v'") as caught:
         render_template("{{ v }}", {"v": value})
     assert isinstance(caught.value, TypeError)
