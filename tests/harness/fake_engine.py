@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from promptops_flows.protocol.deployment_messages import NextTimes, Times
 from promptops_flows.protocol.engine_protocol import (
     Began,
     Cancel,
@@ -41,13 +42,16 @@ from promptops_flows.protocol.suspension_messages import (
 )
 from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.context import StepOutput
-from promptops_flows.steps.plans import WorkflowPlan
+from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
 from promptops_flows.steps.workflow import RunWorkflow
 from promptops_platform.ids import new_id
 
 STARTED_AT = "2030-01-01T00:00:00+00:00"
 Hold = Callable[[str, int], bool]
 START = -1
+# What each agent says.
+ANSWER = "an answer"
+TURN = {"role": "assistant", "content": ANSWER}
 
 
 class FakeEngine:
@@ -55,20 +59,21 @@ class FakeEngine:
 
     A step for which `hold` returns true stays in progress, and is listed in `held`, until
     `release`; the place 0 is the end of the run, and `START` the time before its first step. A step
-    whose place is in `failing` fails; one that runs a workflow has one inner step. At an approval
-    the run is suspended; `ended` are the suspended flow runs that were cancelled, with their
-    messages. All other requests are in `questions`, and get no reply while `holds_questions` is
-    set.
+    whose place or name is in `failing` fails; one that runs a workflow has one inner step. At an
+    approval the run is suspended; `ended` are the suspended flow runs that were cancelled, with
+    their messages. Agents answer ANSWER. All other requests are in `questions`, and get no reply
+    while `holds_questions` is set; `times` are those of every timetable, unavailable while None.
     """
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
         self.executed: Counter[tuple[str, int]] = Counter()
         self.requests: list[RunRequest] = []
-        self.failing: set[int] = set()
+        self.failing: set[int | str] = set()
         self.ended: list[tuple[str, str]] = []
         self.questions: list[Message] = []
         self.holds_questions = False
+        self.times: tuple[str, ...] | None = None
         self.hold: Hold = lambda _run, _place: False
         self.held: set[tuple[str, int]] = set()
         self._released = asyncio.Event()
@@ -147,7 +152,7 @@ class _Session:
             return
         if not isinstance(message, RunRequest):
             await self._engine.question(message)
-            self._send(Unavailable("there is no Prefect behind this engine"))
+            self._send(self._reply(message))
             await self._writer.drain()
             return
         self._engine.requests.append(message)
@@ -168,6 +173,11 @@ class _Session:
             executing.cancel()
             hearing.cancel()
 
+    def _reply(self, message: Message) -> Message:
+        if isinstance(message, NextTimes) and self._engine.times is not None:
+            return Times((self._engine.times,) * len(message.timetables))
+        return Unavailable("there is no Prefect behind this engine")
+
     async def _hear(self) -> str | None:
         """Who cancels the run; None if the platform is gone."""
         try:
@@ -182,6 +192,8 @@ class _Session:
 
     async def _execute(self, request: RunRequest) -> RunFinished | RunSuspended:
         self._send(Began())
+        if isinstance(request.plan, AgentPlan):
+            return RunFinished("ok", output=ANSWER, agent={"turns": [TURN]})
         assert isinstance(request.plan, WorkflowPlan)
         kept = {checkpoint.index: checkpoint for checkpoint in request.checkpoints}
         text = ""
@@ -201,7 +213,7 @@ class _Session:
             if isinstance(step.action, RunWorkflow):
                 self._send(_inner(len(request.plan.steps) + index, f"{step.name} / inner", index))
             await self._engine.execute(request.run_id, index)
-            if index in self._engine.failing:
+            if index in self._engine.failing or step.name in self._engine.failing:
                 error = f"step {index} ({step.name}): it failed"
                 self._send(_failed(index, step.name, step.type, error))
                 return RunFinished("error", error=error)

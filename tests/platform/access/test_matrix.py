@@ -6,6 +6,7 @@ is new a line in PARAMETERS.
 """
 
 import re
+import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,7 +22,7 @@ from harness import places
 from harness.access_requests import BODIES, OWN_PARAMETERS, PARAMETERS, QUERIES
 from harness.access_table import EVERYWHERE, ROWS, Row
 from harness.callers import new_account
-from harness.engine import EngineProcess, use_engine
+from harness.fake_engine import STARTED_AT, fake_engine
 from harness.people import join
 from harness.places import CLASSIFIED, Place
 from harness.platform import (
@@ -32,7 +33,6 @@ from harness.platform import (
     next_event,
     running_platform,
 )
-from harness.postgres import Postgres
 from promptops_platform.app import ROUTERS, asgi
 from promptops_platform.serving.fetch import PATH as FETCH_PATH
 
@@ -59,13 +59,20 @@ def routes(app: Any) -> set[tuple[str, str]]:
 
 @pytest_asyncio.fixture(scope="module")
 async def running(
-    database_kind: DatabaseKind, postgres: Postgres, engine: EngineProcess
+    database_kind: DatabaseKind, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningPlatform]:
+    """Its engine is a fake: who may start a run does not depend on what executes it."""
     data = new_data_folder()
+    postgres = request.getfixturevalue("postgres") if database_kind == "postgresql" else None
     settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
-    async with running_platform(settings) as platform:
-        use_engine(platform, engine)
+    async with (
+        fake_engine(settings.engine_socket) as engine,
+        running_platform(settings) as platform,
+    ):
+        engine.times = (STARTED_AT,)
+        engine.failing.add(places.FAILING[0]["name"])
         yield platform
+    shutil.rmtree(data)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -76,6 +83,13 @@ async def world(running: RunningPlatform) -> dict[str, Place]:
     return places
 
 
+@pytest_asyncio.fixture(scope="module")
+async def client(running: RunningPlatform) -> AsyncIterator[httpx.AsyncClient]:
+    """Of nobody: each request has the token of its caller."""
+    async with running.client(None) as client:
+        yield client
+
+
 def test_the_table_knows_every_route(platform: RunningPlatform) -> None:
     names = [row.name for row in ROWS]
     assert len(names) == len(set(names))
@@ -84,7 +98,7 @@ def test_the_table_knows_every_route(platform: RunningPlatform) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.method} {row.path}" for row in ROWS])
 async def test_a_route_answers_each_caller_as_the_table_says(
-    world: dict[str, Place], row: Row
+    world: dict[str, Place], client: httpx.AsyncClient, row: Row
 ) -> None:
     got, changed = {}, []
     for kind, caller in row.expected:
@@ -92,7 +106,7 @@ async def test_a_route_answers_each_caller_as_the_table_says(
         url, body = await asked(place, row, row.expected[kind, caller])
         token = await token_of(place, row, caller)
         revision = place.platform.platform.changes.feed.applied
-        got[kind, caller] = status = await call(place.platform, token, row.method, url, body)
+        got[kind, caller] = status = await call(place, client, token, row.method, url, body)
         if status >= 400 and place.platform.platform.changes.feed.applied != revision:
             changed.append((kind, caller))
     assert got == row.expected
@@ -121,12 +135,14 @@ async def token_of(place: Place, row: Row, caller: str) -> str | None:
 
 
 async def call(
-    platform: RunningPlatform, token: str | None, method: str, url: str, body: Any
+    place: Place, client: httpx.AsyncClient, token: str | None, method: str, url: str, body: Any
 ) -> int:
     if method == "WS":
-        return await handshake(platform, token, url)
-    async with platform.client(token) as client:
-        answer = await client.request(method, url, json=body, timeout=60)
+        return await handshake(place.platform, token, url)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    answer = await client.request(method, url, json=body, headers=headers, timeout=60)
+    # The next caller is another one, without this one's session.
+    client.cookies.clear()
     if answer.status_code >= 400 and method != "HEAD":
         assert answer.json()["error"]
     return answer.status_code
