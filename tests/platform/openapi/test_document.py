@@ -20,7 +20,6 @@ from promptops_platform.openapi.schema import as_text, describe, operation_id, o
 
 Json = dict[str, Any]
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.json"
-OPERATIONS = list(operations(openapi()))
 PUBLIC_OPERATIONS = {
     ("/health", "get"),
     ("/ready", "get"),
@@ -53,7 +52,7 @@ async def test_the_platform_serves_it_to_anybody(platform: RunningPlatform) -> N
 
 
 def test_every_operation_says_what_it_needs_and_answers() -> None:
-    for path, method, operation in OPERATIONS:
+    for path, method, operation in operations(openapi()):
         assert operation["summary"], path
         assert operation["description"], path
         assert "422" not in operation["responses"]
@@ -154,7 +153,7 @@ def test_a_route_without_a_guard_is_refused() -> None:
 
 def bodies() -> Iterator[tuple[str, Json]]:
     """The schema of every request body and of every answer that is no error."""
-    for path, method, operation in OPERATIONS:
+    for path, method, operation in operations(openapi()):
         parts = [operation["requestBody"]] if "requestBody" in operation else []
         parts += [
             response for status, response in operation["responses"].items() if int(status) < 400
