@@ -10,6 +10,7 @@ FILES = {
     "tests/platform/triggers/test_inbound.py": "from promptops_platform.errors import NotFound\n",
     "tests/platform/triggers/test_firing.py": "",
     "tests/platform/test_sealing.py": "from promptops_platform.sealing import Sealer\n",
+    "tests/docs/test_pages.py": "",
     "tests/flows/steps/test_map.py": "from harness.platform import new_key\n",
 }
 
@@ -31,6 +32,7 @@ def root(tmp_path: Path) -> Path:
         ("tests/harness/platform.py", ["tests/flows/steps/test_map.py"]),
         ("tests/flows/steps/test_map.py", ["tests/flows/steps/test_map.py"]),
         ("tests/flows/steps/test_gone.py", []),
+        ("docs/runs.md", ["tests/docs/test_pages.py"]),
         ("web/src/main.ts", []),
     ],
 )

@@ -25,6 +25,19 @@ NODE_SDK = ROOT / "sdk" / "node"
 JAVA_CLASSES = ROOT / "sdk" / "java" / "target" / "classes"
 SECONDS = 180.0
 GREETING = "example-greeting"
+# Answers with the page of the Next.js example, as its server does.
+PAGE_SERVER = """
+import { createServer } from "node:http";
+globalThis.element = (tag, attributes, ...children) => `<${tag}>${children.join("")}</${tag}>`;
+const { default: Page } = await import("./app/page.js");
+createServer(async (request, response) => {
+  const query = new URL(request.url, "http://page").searchParams;
+  response.end(await Page({ searchParams: Promise.resolve(Object.fromEntries(query)) }));
+}).listen(Number(process.env.PORT), "127.0.0.1", () => console.log("listening"));
+"""
+needs_node_sdk = pytest.mark.skipif(
+    not (NODE_SDK / "dist").exists(), reason="the Node SDK is not built"
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,16 +120,40 @@ def test_python_hot_reload(platform: PromptOps, tmp_path: Path) -> None:
     follows_its_prompt(platform, [sys.executable, "main.py"], folder)
 
 
-@pytest.mark.skipif(not (NODE_SDK / "dist").exists(), reason="the Node SDK is not built")
-def test_node_hot_reload(platform: PromptOps, tmp_path: Path) -> None:
-    folder = push(platform, "node-hot-reload", tmp_path)
-    assert json.loads((folder / "package.json").read_text())["dependencies"].keys() == {
-        "@promptops/client"
-    }
+def add_node_sdk(folder: Path) -> set[str]:
+    """What `npm install` does for our own package; returns the names of all dependencies."""
     package = folder / "node_modules" / "@promptops" / "client"
     package.parent.mkdir(parents=True)
     package.symlink_to(NODE_SDK)
+    return set(json.loads((folder / "package.json").read_text())["dependencies"])
+
+
+@needs_node_sdk
+def test_node_hot_reload(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "node-hot-reload", tmp_path)
+    assert add_node_sdk(folder) == {"@promptops/client"}
     follows_its_prompt(platform, ["node", "main.mjs"], folder)
+
+
+@needs_node_sdk
+def test_the_page_of_the_nextjs_app(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "nextjs-app", tmp_path)
+    assert add_node_sdk(folder) == {"@promptops/client", "next", "react", "react-dom"}
+    options = (
+        "--ignoreConfig --allowJs --noResolve --jsx react --jsxFactory element --module esnext"
+    )
+    compiler = [str(NODE_SDK / "node_modules" / ".bin" / "tsc"), "app/page.jsx", "--outDir", "app"]
+    subprocess.run([*compiler, "--target", "es2022", *options.split()], cwd=folder, check=True)
+    (folder / "server.mjs").write_text(PAGE_SERVER)
+    port = free_port()
+    variables = {**environment(platform), "PORT": str(port)}
+    with program(["node", "server.mjs"], folder, variables) as printed:
+        eventually(lambda: "listening" in printed.read_text(), seconds=SECONDS)
+        url = f"http://127.0.0.1:{port}/?name=Ada"
+        publish(platform, "example-headline", "Hello, {{name}}.")
+        eventually(lambda: httpx.get(url).text == "<h1>Hello, Ada.</h1>", seconds=SECONDS)
+        publish(platform, "example-headline", "Hi, {{name}}!")
+        eventually(lambda: httpx.get(url).text == "<h1>Hi, Ada!</h1>", seconds=SECONDS)
 
 
 @pytest.mark.skipif(not JAVA_CLASSES.exists(), reason="the Java SDK is not compiled")

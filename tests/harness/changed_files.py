@@ -19,6 +19,8 @@ TESTS = {
     "sdk/python/promptops": "tests/sdk/python",
     "tests/harness": "",
 }
+# The test of links and translations.
+PAGES = "tests/docs/test_pages.py"
 # Rules for all files.
 ALWAYS = ("tests/test_house_rules.py", "tests/test_words.py")
 
@@ -43,6 +45,8 @@ def _beside(path: str, root: Path) -> Iterator[str]:
     name = PurePath(path)
     if name.name.startswith("test_") and name.suffix == ".py" and (root / path).is_file():
         yield path
+    if name.suffix == ".md" and (root / PAGES).is_file():
+        yield PAGES
     for source, tests in TESTS.items():
         if tests and name.is_relative_to(source):
             place = root / tests / name.relative_to(source)
