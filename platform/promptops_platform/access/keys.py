@@ -20,6 +20,7 @@ from promptops_platform.db.pages import WHOLE, Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Forbidden, NotFound
 from promptops_platform.ids import new_id
+from promptops_platform.past_tense import past_tense
 
 
 class KeyService:
@@ -219,7 +220,7 @@ class KeyService:
             resource="api_key",
             resource_id=row.id,
             key=row.name,
-            summary=f"{action} of key {row.prefix}… with role {row.role}",
+            summary=f"{past_tense(action)} key {row.prefix}… with role {row.role}",
             workspace_id=row.workspace_id,
             before=before,
             after=after,

@@ -70,7 +70,7 @@ class UserService:
         except IntegrityError as error:
             raise BadRequest(f"username: {username!r} is taken; choose another one") from error
         self._recorded(
-            transaction, actor, row, "create", f"made with role {row.role}", after=_shown(row)
+            transaction, actor, row, "create", f"created with role {row.role}", after=_shown(row)
         )
         return row
 

@@ -82,7 +82,7 @@ class ApprovalLinks:
             resource="approval",
             resource_id=row.id,
             key=row.workflow,
-            summary=f"made a link that decides step {row.position} of run {row.run_id}",
+            summary=f"created a link that decides step {row.position} of run {row.run_id}",
             workspace_id=row.workspace_id,
             after={"expires_at": expires_at.isoformat()},
         )

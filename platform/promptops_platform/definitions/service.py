@@ -28,6 +28,7 @@ from promptops_platform.definitions.states import ServedState, ServedStates
 from promptops_platform.definitions.uses import DefinitionUser, DefinitionUses, refuse_used
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
+from promptops_platform.past_tense import past_tense
 
 
 class DefinitionService(ABC, Generic[RowT]):
@@ -355,7 +356,7 @@ class DefinitionService(ABC, Generic[RowT]):
     ) -> None:
         change = Change(change_type, row.id, row.workspace_id, row.key, version=str(row.version))
         self._changes.record(transaction, change)
-        summary = f"{action} of {self.kind.noun} {row.key}, version {row.version}"
+        summary = f"{past_tense(action)} {self.kind.noun} {row.key}, version {row.version}"
         self.audited(transaction, row, actor, action, summary, before=before, after=after)
 
     def _shown(self, row: RowT) -> dict[str, Any]:

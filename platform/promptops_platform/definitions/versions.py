@@ -24,6 +24,7 @@ from promptops_platform.definitions.tables import DefinitionMoveRow, DefinitionV
 from promptops_platform.definitions.version_reading import VersionReader
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
+from promptops_platform.past_tense import past_tense
 from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.tables import EnvironmentRow
 
@@ -73,7 +74,7 @@ class VersionService(VersionReader[RowT]):
         row = await self._definitions.writable(transaction, resource_id, actor, seen)
         version, is_new = await self._version_of_draft(transaction, row, actor, note)
         if is_new:
-            summary = f"version {version.number} of {self.kind.noun} {row.key} made"
+            summary = f"created version {version.number} of {self.kind.noun} {row.key}"
             self._definitions.audited(
                 transaction, row, actor, "version", summary, after={"version": version.number}
             )
@@ -273,7 +274,7 @@ class VersionService(VersionReader[RowT]):
             row,
             actor,
             action,
-            f"{action} of {self.kind.noun} {row.key}, version {number} in {env}",
+            f"{past_tense(action)} {self.kind.noun} {row.key}, version {number} in {env}",
             before={"env": env, "published_version": previous},
             after={"env": env, "published_version": number},
         )

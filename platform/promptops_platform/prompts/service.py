@@ -185,7 +185,7 @@ class PromptService(PromptReader):
             row.version = label
             self.touch(row, actor)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_DRAFTED)
-        summary = f"made version {label} in {row.env}"
+        summary = f"created version {label} in {row.env}"
         self._recorder.audited(
             transaction, row, actor, "version", summary, after={"version": label}
         )

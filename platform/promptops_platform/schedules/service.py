@@ -16,6 +16,7 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.definitions.preconditions import require_newest
 from promptops_platform.deployments.service import Deployments
 from promptops_platform.errors import Conflict, Forbidden, NotFound
+from promptops_platform.past_tense import past_tense
 from promptops_platform.schedules import repository
 from promptops_platform.schedules.repository import ScheduleSearch
 from promptops_platform.schedules.schemas import Schedule
@@ -170,6 +171,7 @@ class ScheduleService:
         after: Mapping[str, Any] | None = None,
     ) -> None:
         """Add an entry to the audit trail."""
+        target = f"{row.target_kind} {row.target_key}"
         self._audit.record(
             transaction,
             actor=actor,
@@ -177,7 +179,7 @@ class ScheduleService:
             resource=KIND,
             resource_id=row.id,
             key=row.key,
-            summary=f"{action} of schedule {row.key} of {row.target_kind} {row.target_key}",
+            summary=f"{past_tense(action)} schedule {row.key} of {target}",
             workspace_id=row.workspace_id,
             before=before,
             after=after,

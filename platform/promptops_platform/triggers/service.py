@@ -139,7 +139,9 @@ class TriggerService:
         secret = self._add_credentials(row)
         transaction.session.add(row)
         await _flush(transaction, row)
-        self._recorded(transaction, row, actor, "create", f"made trigger {key}", after=shown(row))
+        self._recorded(
+            transaction, row, actor, "create", f"created trigger {key}", after=shown(row)
+        )
         return ShownTrigger(row, secret)
 
     async def update(

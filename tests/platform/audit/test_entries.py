@@ -1,5 +1,6 @@
 """What each change enters in the audit trail, and that it does so in its own transaction."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -109,6 +110,7 @@ async def test_a_change_enters_who_from_where_and_what(
     for entry in entries:
         assert (entry["actor"], entry["address"]) == (call.actor, "127.0.0.1")
         assert all(entry[name] for name in ("resource", "resource_id", "key", "summary"))
+        assert not re.match(r"\w+ of |made ", entry["summary"]), entry["summary"]
         keys = ((*route, entry["action"]), route, entry["action"])
         snapshots = next((SNAPSHOTS[key] for key in keys if key in SNAPSHOTS), (True, True))
         assert (bool(entry["before"]), bool(entry["after"])) == snapshots, entry
