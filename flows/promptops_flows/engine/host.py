@@ -76,7 +76,8 @@ async def open_runs(
             watchers,
         ) as runs,
     ):
-        watches = asyncio.gather(gate.watch(), threads.watch())
+        # Not asyncio.gather: a cancelled one logs an error.
+        watches = [asyncio.create_task(gate.watch()), asyncio.create_task(threads.watch())]
         yield runs, EngineReadiness(gate, threads)
-        await end_tasks(watches)
+        await end_tasks(*watches)
     await tracing.close()

@@ -54,9 +54,10 @@ async def open_flow_runs(
             watchers=watchers,
             suspended=_suspended_runs(context.client, runs, watchers),
         )
-        watching = asyncio.gather(buttons.watch(), runs.deployments.watch())
+        watching = asyncio.create_task(buttons.watch())
+        telling = asyncio.create_task(runs.deployments.watch())
         yield runs
-        await end_tasks(watching)
+        await end_tasks(watching, telling)
         await runs.settle()
         await end_tasks(ending)
     await asyncio.to_thread(EventsWorker.drain_all, _DRAIN_EVENTS_SECONDS)

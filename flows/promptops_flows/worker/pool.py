@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from promptops_flows.engine.prefect_api import PrefectApi
+from promptops_flows.engine.prefect_api import PrefectApi, is_missing
 from promptops_flows.engine.prefect_buttons import RETRY_NAME
 from promptops_flows.engine.restored_ends import NOT_RETRIED, restore_end
 from promptops_flows.engine.work_pools import WorkPools
@@ -38,8 +39,14 @@ class WorkPool:
         await self._pools.send_heartbeat(self._name, self._worker)
 
     async def due(self, most: int) -> list[DueFlowRun]:
-        """Flow runs that are due, oldest first, within the pool's limit."""
-        rows = await self._pools.due(self._name, datetime.now(UTC).isoformat(), most)
+        """Flow runs that are due, oldest first, within the pool's limit; none if the pool doesn't
+        exist yet (`announce` creates it)."""
+        try:
+            rows = await self._pools.due(self._name, datetime.now(UTC).isoformat(), most)
+        except httpx.HTTPStatusError as error:
+            if not is_missing(error):
+                raise
+            return []
         return [DueFlowRun(row["id"], row["state_name"] == RETRY_NAME) for row in rows]
 
     async def not_retried(self, flow_run_id: str, reason: str) -> None:

@@ -91,6 +91,7 @@ async def test_a_worker_drains_and_a_refused_one_says_why(
             later = await submit(running, workflow, **held.access)
             held.hold.release()
             assert await exit_code(draining) == 0
+            assert '"level": "error"' not in draining.log.read_text()
         run = await ended(running, run_id)
         assert (run["state"], run["attempt"]) == ("completed", 1)
         assert (await detail(running, later))["state"] == "queued"
