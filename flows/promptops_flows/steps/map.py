@@ -18,7 +18,7 @@ from promptops_flows.steps.spending import total_spent
 from promptops_flows.steps.step import Action, ParseContext, Template
 from promptops_flows.steps.values import rendered_value
 from promptops_flows.templates.language import value_text
-from promptops_flows.templates.references import Scope
+from promptops_flows.templates.references import Scope, only_name
 from promptops_providers.protocol import PromptVersion
 
 MAX_ITEMS = 10_000
@@ -132,17 +132,24 @@ class MapItems(Action):
             items=counts,
         )
 
+    def _no_list(self, value: Any) -> StepError:
+        # A placeholder that nothing fills stays in the text.
+        if value == self.over and (name := only_name(self.over)):
+            return StepError(
+                f"over: nothing fills {{{{{name}}}}}; use a variable, or the output of a "
+                "step as {{steps.NAME.output}}"
+            )
+        return StepError("over is not a list; use a placeholder of a list, or JSON")
+
     async def _items(self, scope: Scope) -> list[Any]:
         value = await asyncio.to_thread(rendered_value, self.over, scope)
         if isinstance(value, str):
             try:
                 value = await asyncio.to_thread(json.loads, value)
             except (ValueError, RecursionError) as error:
-                raise StepError(
-                    "over is not a list; use a placeholder of a list, or JSON"
-                ) from error
+                raise self._no_list(value) from error
         if not isinstance(value, list):
-            raise StepError("over is not a list; use a placeholder of a list, or JSON")
+            raise self._no_list(value)
         if len(value) > MAX_ITEMS:
             raise StepError(
                 f"over has {len(value):,} items, at most {MAX_ITEMS:,} are allowed; split the list"

@@ -256,6 +256,11 @@ async def test_map_refuses_a_hundred_thousand_items_and_other_values(
     assert record.result.error == (
         "step 1 (each): over is not a list; use a placeholder of a list, or JSON"
     )
+    record = await ran(engine, MAP, variables={})
+    assert record.result.error == (
+        "step 1 (each): over: nothing fills {{list}}; use a variable, or the output of a "
+        "step as {{steps.NAME.output}}"
+    )
 
 
 def with_plan(request: RunRequest, plan: AgentPlan | WorkflowPlan) -> RunRequest:
