@@ -32,6 +32,20 @@ async function compress(path: string): Promise<void> {
   await writeFile(`${path}.gz`, await promisify(gzip)(text, { level: 9 }))
 }
 
+/** Adds the licences of the fonts, which `build.license` does not list: it sees scripts only. */
+function fontLicenses(): Plugin {
+  return {
+    name: 'font-licenses',
+    apply: 'build',
+    async generateBundle() {
+      for (const font of ['inter', 'jetbrains-mono']) {
+        const path = fileURLToPath(new URL(`./node_modules/@fontsource-variable/${font}/LICENSE`, import.meta.url))
+        this.emitFile({ type: 'asset', fileName: `license-${font}.txt`, source: await readFile(path, 'utf8') })
+      }
+    },
+  }
+}
+
 // These import all of Vue to look for one name, and so keep all of it in the build: by file, what stands there and what to read instead.
 const NAMESPACES: [RegExp, string, string][] = [
   [/vue-i18n\/dist\/vue-i18n\.runtime\.mjs$/, "import * as Vue from 'vue';", "import { getCurrentInstance as instanceOfVue } from 'vue'; const Vue = { getCurrentInstance: instanceOfVue };"],
@@ -64,6 +78,7 @@ export default defineConfig({
       fullInstall: false,
       dropMessageCompiler: true,
     }),
+    fontLicenses(),
     compressed(),
   ],
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false', __VUE_I18N_LEGACY_API__: 'false', __INTLIFY_PROD_DEVTOOLS__: 'false' },
@@ -81,6 +96,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     manifest: true,
+    // Whoever gets the packages in the scripts has to get their licences.
+    license: { fileName: 'licenses.md' },
     // The first script lists all others for preloading: names would make that list twice as long.
     rolldownOptions: { checks: { pluginTimings: false }, output: { chunkFileNames: 'assets/[hash].js' } },
   },

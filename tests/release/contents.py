@@ -17,6 +17,8 @@ LICENCE = (ROOT / "LICENSE").read_bytes()
 EXPECTED: Mapping[str, Mapping[str, str]] = {
     "wheel": {
         "promptops_platform/console/dist/index.html": "<script",
+        "promptops_platform/console/dist/licenses.md": "## @vue/runtime-core - ",
+        "promptops_platform/console/dist/license-inter.txt": "SIL OPEN FONT LICENSE",
         "promptops_platform/db/migrations/versions/0001_first_schema.py": "revision",
         "promptops_flows/prefect_server/template.db.xz": "",
         "promptops_providers/__init__.py": "",
