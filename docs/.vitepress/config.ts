@@ -26,12 +26,6 @@ const rest = readdirSync(`${docs}reference/rest`)
   .sort()
   .map((name) => page(name.replace(".md", ""), `/reference/rest/${name.replace(".md", "")}`));
 
-/** Pages that not every checkout has: they are in the navigation as soon as they exist. */
-function existing(items: [string, string][]): Item[] {
-  const names = new Set(readdirSync(docs));
-  return items.filter(([, name]) => names.has(`${name}.md`)).map(([text, name]) => page(text, `/${name}`));
-}
-
 const sidebar: Item[] = [
   {
     text: "Start",
@@ -79,20 +73,17 @@ const sidebar: Item[] = [
       page("Workspaces and environments", "/workspaces"),
       page("Settings, explained", "/settings"),
       page("Operations", "/operations"),
-      ...existing([
-        ["Production", "production"],
-        ["Scaling and workers", "scaling"],
-        ["Workers", "workers"],
-        ["Backup and restore", "backup"],
-        ["Upgrades", "upgrades"],
-      ]),
+      page("Production", "/production"),
+      page("Scaling", "/scaling"),
+      page("Workers", "/workers"),
+      page("Backup and restore", "/backup"),
       page("Observability", "/observability"),
       page("Security", "/reference/security"),
     ],
   },
   {
     text: "Moving here",
-    items: [...existing([["Import", "import"], ["Moving here", "moving"]]), page("Existing clients", "/compatibility")],
+    items: [page("Import", "/import"), page("Existing clients", "/compatibility")],
   },
   {
     text: "Reference",
@@ -112,7 +103,7 @@ const sidebar: Item[] = [
   {
     text: "Architecture",
     items: [
-      ...existing([["Design document", "PromptOps"]]),
+      page("Design document", "/PromptOps"),
       page("Rooms and files", "/architecture"),
       page("Contributing", "/reference/contributing"),
       { text: "Decision records", link: "/decisions/", collapsed: true, items: decisions },

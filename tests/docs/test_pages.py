@@ -69,6 +69,13 @@ def test_the_commands_of_the_figures_exist() -> None:
         assert name in names
 
 
+def test_each_page_is_in_the_sidebar() -> None:
+    sidebar = (ROOT / "docs" / ".vitepress" / "config.ts").read_text()
+    for folder, prefix in (("docs", "/"), ("docs/zh", "/zh/")):
+        names = {path.stem for path in (ROOT / folder).glob("*.md")} - {"index"}
+        assert {name for name in names if f'"{prefix}{name}"' not in sidebar} == set()
+
+
 @pytest.mark.parametrize("page", ["schedules.md", "triggers.md", "approvals.md"])
 def test_a_translated_guide_has_the_same_examples(page: str) -> None:
     english, chinese = (
