@@ -43,6 +43,8 @@ async def keyed_request(
     """Return None for a request without a key; raises BadRequest for an invalid key."""
     if key is None:
         return None
+    if (times := len(request.headers.getlist(HEADER))) > 1:
+        raise BadRequest(f"{HEADER}: was sent {times} times; send it once")
     if not KEY.fullmatch(key):
         raise BadRequest(
             f"{HEADER}: must be 1 to 255 printable ASCII characters without spaces (got "

@@ -295,6 +295,10 @@ async def test_a_key_that_is_none_is_refused(
     answer = await controlled.http.post(url, json={}, headers=headers)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("Idempotency-Key: must be 1 to 255")
+    twice = [("Idempotency-Key", "one"), ("Idempotency-Key", "two")]
+    answer = await controlled.http.post(url, json={}, headers=twice)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "Idempotency-Key: was sent 2 times; send it once"
     assert not fake.requests
 
 
