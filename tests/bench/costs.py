@@ -66,7 +66,7 @@ class SetUp:
 
     def seconds(self) -> dict[str, float]:
         """Processor time that each has used so far."""
-        return {name: _tree_seconds(pid) for name, pid in self.pids.items()}
+        return {name: tree_seconds(pid) for name, pid in self.pids.items()}
 
     async def bytes_used(self) -> dict[str, int]:
         """The size of each database."""
@@ -108,18 +108,19 @@ async def _set_up() -> AsyncIterator[SetUp]:
             platform = await stack.enter_async_context(
                 running_platform("up", data, urls["platform"], prefect, settings)
             )
-            worker = stack.enter_context(_worker(platform, prefect, await _worker_key(platform)))
+            worker = stack.enter_context(_worker(platform, prefect, await worker_key(platform)))
             pids = {
                 "platform": platform.process.pid,
                 "worker": worker.pid,
                 "prefect": prefect.process.pid,
-                "postgres": int((postgres.folder / "postmaster.pid").read_text().split()[0]),
+                "postgres": postmaster(postgres),
             }
             # The engine beside the platform has nothing to do: the runs are the worker's.
             yield SetUp(platform, pids, postgres, databases)
 
 
-async def _worker_key(platform: Server) -> str:
+async def worker_key(platform: Server) -> str:
+    """A new API key for workers."""
     answer = await platform.ask("POST", "/api/keys", {"name": "costs", "role": "worker"})
     assert answer.status == 200, answer
     return str(answer.json()["data"]["key"])
@@ -262,7 +263,12 @@ async def _per_unit(
     }
 
 
-def _tree_seconds(root: int) -> float:
+def postmaster(postgres: Postgres) -> int:
+    """The pid of a PostgreSQL server's first process, whose children all others are."""
+    return int((postgres.folder / "postmaster.pid").read_text().split()[0])
+
+
+def tree_seconds(root: int) -> float:
     """Processor time of a process and its descendants, ended ones included."""
     stats = {}
     for folder in Path("/proc").iterdir():

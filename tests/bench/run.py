@@ -2,7 +2,7 @@
 [map] [isolation] [memory] [start] [registry] [audit_page] [runs] [mixed] [edits] [fairness]
 [gateway] [unchanged] [delivery] [idle] [render] [prefect_growth] [console_list] [console_row]
 [console_build] [trigger_latency]
-[schedule_latency]`.
+[schedule_latency] [prefect_servers]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
 machine compare only then.
@@ -36,6 +36,7 @@ from bench import (
     memory,
     mixed,
     prefect_growth,
+    prefect_servers,
     registry,
     run_log,
     run_postgres,
@@ -67,6 +68,7 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "prefect_growth": prefect_growth.measure,
     "trigger_latency": triggers.measure,
     "schedule_latency": schedules.measure,
+    "prefect_servers": prefect_servers.measure,
     "gateway": gateway.measure,
     "unchanged": fetch_rate.unchanged,
     "delivery": delivery.delivery,
@@ -82,6 +84,7 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "console_list": console.missing,
     "console_row": console.missing,
     "console_build": console_build.missing,
+    "prefect_servers": prefect_servers.missing,
 }
 
 
