@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from harness.platform import TOKEN, RunningPlatform, new_data_folder, running_platform
+from harness.platform import TOKEN, RunningPlatform, new_data_folder, new_settings, running_platform
 from harness.raw_http import UPGRADE, connected, exchange, header, request, status
 from promptops_platform.http.connection import LINGER_BYTES, LONGEST_HEAD
 from promptops_platform.settings import Settings
@@ -22,7 +22,8 @@ AUTHORIZATION = f"Authorization: Bearer {TOKEN}"
 @pytest_asyncio.fixture(scope="module")
 async def platform() -> AsyncIterator[RunningPlatform]:
     data = new_data_folder()
-    async with running_platform(Settings(data=data, token=TOKEN)) as running:
+    own = await new_settings("sqlite", None, data, token=TOKEN)
+    async with running_platform(own) as running:
         yield running
     shutil.rmtree(data)
 

@@ -16,13 +16,13 @@ from harness.platform import (
     TOKEN,
     RunningPlatform,
     new_data_folder,
+    new_settings,
     next_event,
     running_platform,
     until,
 )
 from harness.raw_http import RawConnection, connected, exchange, opened, request, status
 from promptops_platform import open_files
-from promptops_platform.settings import Settings
 
 pytestmark = pytest.mark.trial
 
@@ -34,7 +34,8 @@ KEPT = "Connection: keep-alive"
 async def attacked(data: Path, **settings: Any) -> AsyncIterator[RunningPlatform]:
     """A platform whose time-outs are short, unless `settings` say otherwise."""
     values = {"head_seconds": 1.0, "body_seconds": 1.0, **settings}
-    async with running_platform(Settings(data=data, token=TOKEN, **values)) as platform:
+    own = await new_settings("sqlite", None, data, token=TOKEN, **values)
+    async with running_platform(own) as platform:
         yield platform
 
 

@@ -10,8 +10,14 @@ from httpx import AsyncClient
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from harness.platform import TOKEN, RunningPlatform, new_data_folder, new_key, running_platform
-from promptops_platform.settings import Settings
+from harness.platform import (
+    TOKEN,
+    RunningPlatform,
+    new_data_folder,
+    new_key,
+    new_settings,
+    running_platform,
+)
 
 CONSOLE = "https://console.example.org"
 PREFLIGHT = {
@@ -23,7 +29,8 @@ PREFLIGHT = {
 @asynccontextmanager
 async def bordered(data: Path, **settings: Any) -> AsyncIterator[RunningPlatform]:
     """A platform with these settings."""
-    async with running_platform(Settings(data=data, token=TOKEN, **settings)) as platform:
+    own = await new_settings("sqlite", None, data, token=TOKEN, **settings)
+    async with running_platform(own) as platform:
         yield platform
 
 

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from harness.engine import EngineProcess, running_engine, use_engine
 from harness.otlp import Collector, otlp_collector
-from harness.platform import TOKEN, RunningPlatform, running_platform
+from harness.platform import RunningPlatform, new_settings, running_platform
 from harness.prefect_server import PrefectServer
-from promptops_platform.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +31,8 @@ def traced_engine(prefect_server: PrefectServer, collector: Collector) -> Iterat
 async def traced(
     data_folder: Path, collector: Collector, traced_engine: EngineProcess
 ) -> AsyncIterator[RunningPlatform]:
-    settings = Settings(
-        data=data_folder,
-        token=SecretStr(TOKEN),
-        engine_wait_seconds=30,
-        otel_endpoint=collector.url,
+    settings = await new_settings(
+        "sqlite", None, data_folder, engine_wait_seconds=30, otel_endpoint=collector.url
     )
     async with running_platform(settings) as platform:
         use_engine(platform, traced_engine)

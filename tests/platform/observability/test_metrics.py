@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
-from pydantic import SecretStr
 from websockets.exceptions import InvalidStatus
 
 from harness.engine import EngineProcess, use_engine
@@ -16,17 +15,16 @@ from harness.held_model import held_model
 from harness.monitoring import expressions, metric_names
 from harness.people import new_api_key, new_workspace
 from harness.platform import (
-    TOKEN,
     RunningPlatform,
     new_data_folder,
     new_key,
+    new_settings,
     next_event,
     running_platform,
 )
 from harness.processes import WAIT_SECONDS
 from promptops_platform.access.permissions import Role, known_key_role, known_role
 from promptops_platform.observability.counted_metrics import MOST_NAMES, Metrics, Names
-from promptops_platform.settings import Settings
 
 FETCH = "/api/sdk/prompts/{key}"
 SECONDS = "promptops_http_request_duration_seconds"
@@ -65,7 +63,7 @@ async def scrape(platform: RunningPlatform) -> Scraped:
 @pytest_asyncio.fixture(scope="module")
 async def running(engine: EngineProcess) -> AsyncIterator[RunningPlatform]:
     data = new_data_folder()
-    settings = Settings(data=data, token=SecretStr(TOKEN), engine_wait_seconds=30)
+    settings = await new_settings("sqlite", None, data, engine_wait_seconds=30)
     async with running_platform(settings) as platform:
         use_engine(platform, engine)
         yield platform
@@ -198,7 +196,8 @@ async def test_two_platforms_count_for_themselves(
     running: RunningPlatform, data_folder: Path
 ) -> None:
     await running.fetch(new_key())
-    async with running_platform(Settings(data=data_folder, token=SecretStr(TOKEN))) as other:
+    settings = await new_settings("sqlite", None, data_folder)
+    async with running_platform(settings) as other:
         metrics = await scrape(other)
     assert metrics.total("promptops_fetches_total") == 0
     assert metrics.total("promptops_up", part="engine") == 0

@@ -8,14 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from harness.engine import running_engine, use_engine
 from harness.otlp import Collector
-from harness.platform import TOKEN, RunningPlatform, new_key, running_platform
+from harness.platform import TOKEN, RunningPlatform, new_key, new_settings, running_platform
 from harness.ports import free_port
 from harness.prefect_server import PrefectServer
-from promptops_platform.settings import Settings
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"
@@ -99,7 +97,7 @@ async def test_texts_are_exported_where_a_setting_says_so(
         "OTEL_BSP_SCHEDULE_DELAY": "50",
         "PROMPTOPS_TRACE_CONTENT": "true",
     }
-    settings = Settings(data=data_folder, token=SecretStr(TOKEN), engine_wait_seconds=30)
+    settings = await new_settings("sqlite", None, data_folder, engine_wait_seconds=30)
     with running_engine(
         prefect_server.api_url, prefect_server.auth, environment=environment
     ) as process:
@@ -121,9 +119,10 @@ async def test_texts_are_exported_where_a_setting_says_so(
 async def test_images_and_files_are_exported_by_their_addresses(
     data_folder: Path, collector: Collector
 ) -> None:
-    settings = Settings(
-        data=data_folder,
-        token=SecretStr(TOKEN),
+    settings = await new_settings(
+        "sqlite",
+        None,
+        data_folder,
         otel_endpoint=collector.url,
         trace_content=True,
     )
@@ -148,9 +147,10 @@ async def test_images_and_files_are_exported_by_their_addresses(
 
 async def test_no_key_is_exported_with_the_texts(data_folder: Path, collector: Collector) -> None:
     """Providers repeat what they were sent, and callers put it into variables."""
-    settings = Settings(
-        data=data_folder,
-        token=SecretStr(TOKEN),
+    settings = await new_settings(
+        "sqlite",
+        None,
+        data_folder,
         otel_endpoint=collector.url,
         trace_content=True,
     )
@@ -184,7 +184,7 @@ async def test_a_collector_that_is_away_breaks_nothing_and_holds_up_no_stop(
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1] if silent else free_port()
         away = f"http://127.0.0.1:{port}"
-        settings = Settings(data=data_folder, token=SecretStr(TOKEN), otel_endpoint=away)
+        settings = await new_settings("sqlite", None, data_folder, otel_endpoint=away)
         async with running_platform(settings) as platform:
             for _ in range(50):
                 assert (await platform.http.get("/api/prompts")).status_code == 200
