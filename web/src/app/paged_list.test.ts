@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { PiniaColada } from '@pinia/colada'
 import { flushPromises, mount } from '@vue/test-utils'
 import { createPinia } from 'pinia'
