@@ -15,10 +15,10 @@ from promptops_platform.commands.frame import guarded, read_settings
 from promptops_platform.commands.imports import imports
 from promptops_platform.commands.worker import worker
 from promptops_platform.data_folder import DataFolderLock, read_instance
-from promptops_platform.data_folder.permissions import keep_others_out
+from promptops_platform.data_folder.permissions import remove_write_permissions
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.lifecycle import migrate_known
+from promptops_platform.lifecycle import migrate_existing
 from promptops_platform.openapi.schema import as_text
 from promptops_platform.server import serve_platform
 from promptops_platform.settings import Settings
@@ -97,7 +97,7 @@ def _serve(*, children: bool, new_database: bool) -> None:
     def run() -> None:
         with DataFolderLock(settings.data):
             location = settings.database_location
-            keep_others_out(
+            remove_write_permissions(
                 settings.data, location.path if isinstance(location, SqliteFile) else None
             )
             uvloop.run(serve_platform(settings, children=children, new_database=new_database))
@@ -109,6 +109,6 @@ async def _migrate(settings: Settings) -> None:
     instance = read_instance(settings.data)
     database = Database(settings.database_location)
     try:
-        await migrate_known(database, settings, instance.database if instance else None)
+        await migrate_existing(database, settings, instance.database if instance else None)
     finally:
         await database.close()

@@ -5,7 +5,7 @@ from asyncio import Future, get_running_loop
 from collections import OrderedDict, deque
 
 
-class LineFull(Exception):
+class QueueFull(Exception):
     """Too many callers wait for a place."""
 
 
@@ -33,7 +33,7 @@ class FairQueue:
         self.waiting += 1
         try:
             await place
-        except LineFull:
+        except QueueFull:
             raise
         except BaseException:
             self._give_up(line, place)
@@ -57,16 +57,16 @@ class FairQueue:
     def _make_room(self, line: str) -> None:
         own = len(self._lines.get(line, ()))
         if self._most_per_line is not None and own >= self._most_per_line:
-            raise LineFull
+            raise QueueFull
         if self._most_waiting is None or self.waiting < self._most_waiting:
             return
         longest = max(self._lines, key=lambda name: len(self._lines[name]))
         if len(self._lines[longest]) <= own + 1:
-            raise LineFull
+            raise QueueFull
         place = self._lines[longest].pop()
         self.waiting -= 1
         if not place.done():
-            place.set_exception(LineFull())
+            place.set_exception(QueueFull())
 
     def _give_up(self, line: str, place: "Future[None]") -> None:
         """Remove a waiter that was cancelled: a place that it was just given goes to the next

@@ -4,7 +4,7 @@ import structlog
 
 from promptops_platform.clock import Clock
 from promptops_platform.composition import Composition
-from promptops_platform.data_folder import open_instance, remember_database
+from promptops_platform.data_folder import open_instance, store_database_id
 from promptops_platform.data_folder.instance import INSTANCE_FILE
 from promptops_platform.db.identity import ensure_identity
 from promptops_platform.db.schema import DatabaseMissing, lock_migrations, migrate
@@ -37,7 +37,7 @@ class Platform(Composition):
         if self._prepared:
             return
         remembered = None if new_database else open_instance(self.settings.data).database
-        await migrate_known(self.database, self.settings, remembered)
+        await migrate_existing(self.database, self.settings, remembered)
         async with self.database.write() as transaction:
             await lock_migrations(self.database.engines, transaction.session)
             identity = await ensure_identity(transaction.session, remembered or new_id())
@@ -51,7 +51,7 @@ class Platform(Composition):
             await self.workspaces.service.seed(transaction)
             interrupted = await self.runlog.log.close_orphans(transaction)
             await self.execution.stored.forget_unkept(transaction)
-        remember_database(self.settings.data, identity)
+        store_database_id(self.settings.data, identity)
         self._prepared = True
         if interrupted:
             log.warning("runs_interrupted", runs=interrupted)
@@ -144,7 +144,7 @@ class Platform(Composition):
         await self.tracing.close()
 
 
-async def migrate_known(database: Database, settings: Settings, remembered: str | None) -> None:
+async def migrate_existing(database: Database, settings: Settings, remembered: str | None) -> None:
     """Migrate, but don't create a database if the data folder has already had one; raises
     StartRefused then."""
     try:

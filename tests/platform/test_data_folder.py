@@ -28,7 +28,7 @@ from harness.up import promptops as promptops_process
 from promptops_platform.clock import SystemClock
 from promptops_platform.data_folder import DataFolderLock, DataFolderNotUsable, read_instance
 from promptops_platform.data_folder.files import check_children_files
-from promptops_platform.data_folder.permissions import keep_others_out
+from promptops_platform.data_folder.permissions import remove_write_permissions
 from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import StartRefused
@@ -327,7 +327,7 @@ def test_a_folder_that_all_may_write_to_is_corrected(data_folder: Path) -> None:
         if name == "secret.key":
             path.touch()
         path.chmod(0o777)
-    keep_others_out(data_folder, data_folder / "promptops.db")
+    remove_write_permissions(data_folder, data_folder / "promptops.db")
     for path in (data_folder, *data_folder.rglob("*")):
         assert not path.stat().st_mode & stat.S_IWOTH, path
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from promptops_platform.fair_queue import FairQueue, LineFull
+from promptops_platform.fair_queue import FairQueue, QueueFull
 
 
 class Crowd:
@@ -65,7 +65,7 @@ async def test_who_hangs_up_takes_no_place_along() -> None:
 async def test_a_full_line_refuses_its_own_caller() -> None:
     crowd = Crowd(FairQueue(1, most_per_line=2))
     tasks = [await crowd.ask("flood") for _ in range(3)]
-    with pytest.raises(LineFull):
+    with pytest.raises(QueueFull):
         await crowd.queue.enter("flood")
     tasks.append(await crowd.ask("ada"))
     await crowd.leave(3)
@@ -79,11 +79,11 @@ async def test_a_full_queue_refuses_the_last_one_of_the_longest_line() -> None:
     waiting = [await crowd.ask(line) for line in ["flood", "flood", "flood", "bob"]]
     ada = await crowd.ask("ada")
     await asyncio.wait([waiting[2]])
-    assert isinstance(waiting[2].exception(), LineFull)
+    assert isinstance(waiting[2].exception(), QueueFull)
     # Now no line is longer than what another caller would have.
     eve = await crowd.ask("eve")
-    assert isinstance(waiting[1].exception(), LineFull)
-    with pytest.raises(LineFull):
+    assert isinstance(waiting[1].exception(), QueueFull)
+    with pytest.raises(QueueFull):
         await crowd.queue.enter("joe")
     await crowd.leave(4)
     assert sorted(crowd.entered) == ["ada", "bob", "eve", "flood", "flood"]

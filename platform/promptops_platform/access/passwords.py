@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from promptops_platform.errors import BadRequest, TooManyRequests
-from promptops_platform.fair_queue import FairQueue, LineFull
+from promptops_platform.fair_queue import FairQueue, QueueFull
 from promptops_platform.field_types import BLANKS, alike
 from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.settings import DEFAULT_TOKEN
@@ -77,7 +77,7 @@ class _Hashing:
         leave_loop_share()
         try:
             await self._queue.enter(line)
-        except LineFull:
+        except QueueFull:
             raise TooManyRequests("too many logins at once; try again", retry_after=5) from None
         try:
             loop = asyncio.get_running_loop()

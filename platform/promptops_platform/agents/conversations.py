@@ -29,7 +29,7 @@ from promptops_providers.protocol import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class ConversationSnapshot:
     """A conversation in the state in which it was read; `history` is the part that the model
     receives. `asked_id` is the caller's id for it, `name` the stored id."""
 
@@ -83,7 +83,7 @@ class ConversationService:
         self._audit = audit
         self._clock = clock
 
-    async def remembered(
+    async def load(
         self,
         transaction: Transaction,
         agent: AgentRow,
@@ -91,7 +91,7 @@ class ConversationService:
         scope: str | None,
         *,
         actor: Actor,
-    ) -> Remembered:
+    ) -> ConversationSnapshot:
         """Return a conversation, empty if it is new, for a run with this scope; raises Forbidden
         for one that the caller may not see, and SecretUnreadable."""
         name = self._memory.name(agent.id, asked_id)
@@ -110,9 +110,13 @@ class ConversationService:
             tokens=agent.window_tokens,
         )
         identity = (row.id, row.messages) if row is not None else ("", 0)
-        return Remembered(agent.workspace_id, agent.id, asked_id, name, *identity, history, scope)
+        return ConversationSnapshot(
+            agent.workspace_id, agent.id, asked_id, name, *identity, history, scope
+        )
 
-    async def take(self, transaction: Transaction, seen: Remembered, run_id: str) -> None:
+    async def claim(
+        self, transaction: Transaction, seen: ConversationSnapshot, run_id: str
+    ) -> None:
         """Claim the conversation for a run; raises Conflict if another run has it, or has changed
         it since it was read, and NotFound if the agent is deleted."""
         if not await repository.lock_row(transaction.session, seen.agent_id):
@@ -129,7 +133,11 @@ class ConversationService:
         row.run_id = run_id
 
     async def end(
-        self, transaction: Transaction, seen: Remembered, run_id: str, turns: list[dict[str, Any]]
+        self,
+        transaction: Transaction,
+        seen: ConversationSnapshot,
+        run_id: str,
+        turns: list[dict[str, Any]],
     ) -> None:
         """Add the messages of a run; none if it failed or the conversation was deleted
         meanwhile."""
@@ -205,7 +213,7 @@ class ConversationService:
             await self.check(transaction)
         turns, unreadable = 0, set[str]()
         async for row in repository.sealed_messages(transaction.session):
-            sealed = self._memory.sealed_anew(row)
+            sealed = self._memory.resealed(row)
             if sealed is None:
                 unreadable.add(row.conversation_id)
             else:
@@ -242,7 +250,7 @@ class ConversationService:
         last = await repository.messages(transaction.session, row.id, newest=1)
         return any(step.run_id == run_id for step in last)
 
-    def _new(self, seen: Remembered, run_id: str) -> ConversationRow:
+    def _new(self, seen: ConversationSnapshot, run_id: str) -> ConversationRow:
         now = self._clock.now()
         return ConversationRow(
             id=new_id(),
@@ -257,10 +265,12 @@ class ConversationService:
         )
 
 
-class TakenConversation(RunFollower):
+class ConversationFollower(RunFollower):
     """Connects a run with its conversation."""
 
-    def __init__(self, conversations: ConversationService, seen: Remembered, run_id: str) -> None:
+    def __init__(
+        self, conversations: ConversationService, seen: ConversationSnapshot, run_id: str
+    ) -> None:
         self._conversations = conversations
         self._seen = seen
         self._run_id = run_id
@@ -270,14 +280,14 @@ class TakenConversation(RunFollower):
         return self._seen.kept
 
     async def open(self, transaction: Transaction) -> None:
-        await self._conversations.take(transaction, self._seen, self._run_id)
+        await self._conversations.claim(transaction, self._seen, self._run_id)
 
     async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
         turns = (outcome.end.agent or {}).get("turns", []) if outcome.end.status == "ok" else []
         await self._conversations.end(transaction, self._seen, self._run_id, turns)
 
 
-def _has_moved(row: ConversationRow, seen: Remembered) -> bool:
+def _has_moved(row: ConversationRow, seen: ConversationSnapshot) -> bool:
     """Whether it has changed since it was read; an empty one counts as new."""
     return row.messages != seen.messages or (row.messages > 0 and row.id != seen.id)
 

@@ -11,7 +11,7 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.agents.conversation_schemas import Conversation, ConversationDetail
 from promptops_platform.agents.conversations import ConversationService
-from promptops_platform.agents.planning import AskedRun
+from promptops_platform.agents.planning import AgentInputs
 from promptops_platform.agents.results import AgentResult
 from promptops_platform.agents.running import AgentRuns
 from promptops_platform.agents.schemas import (
@@ -246,11 +246,11 @@ async def delete_conversation(
     return Done()
 
 
-def _asked(body: RunAgent, request: Request) -> AskedRun:
+def _asked(body: RunAgent, request: Request) -> AgentInputs:
     variables = {} if body.variables is None else body.variables
     if not isinstance(variables, dict):
         raise BadRequest("variables: must be an object of names and values; send {} for none")
-    return AskedRun(
+    return AgentInputs(
         variables=variables,
         api_key=body.api_key,
         base_url=body.base_url,

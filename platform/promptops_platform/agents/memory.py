@@ -84,7 +84,7 @@ class ConversationMemory:
         one."""
         if self._keys.missing is not None:
             problem = f"{self._keys.missing} is missing, and conversations in this database need it"
-        elif self.sealed_anew(row) is None:
+        elif self.resealed(row) is None:
             problem = "conversations in this database were encrypted with another secret key"
         else:
             return
@@ -93,7 +93,7 @@ class ConversationMemory:
             "Nothing was changed. When it is lost: promptops rotate-secrets --forget-unreadable"
         )
 
-    def sealed_anew(self, row: ConversationMessageRow) -> str | None:
+    def resealed(self, row: ConversationMessageRow) -> str | None:
         """Return the text of `row`, sealed again with the first secret key; None if no key can read
         it."""
         try:

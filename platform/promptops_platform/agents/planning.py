@@ -19,9 +19,9 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.scopes import joint_scope, scope_of
 from promptops_platform.agents.conversations import (
+    ConversationFollower,
     ConversationService,
-    Remembered,
-    TakenConversation,
+    ConversationSnapshot,
 )
 from promptops_platform.agents.prompt_source import AgentPrompt, find_prompt
 from promptops_platform.agents.service import AgentService, reference_of
@@ -48,7 +48,7 @@ TOOL_DEFAULTS: dict[str, Any] = {"description": "", "method": "GET"}
 
 
 @dataclass(frozen=True, slots=True)
-class AskedRun:
+class AgentInputs:
     """What the caller wants; `user_text` is the user's turn."""
 
     variables: dict[str, Any]
@@ -70,7 +70,7 @@ class PlannedRun:
     provider: str
     model: str
     prompt: UsedPrompt | None
-    conversation: Remembered | None
+    conversation: ConversationSnapshot | None
     # The schemas of the run, by their names in messages.
     schemas: Mapping[str, Mapping[str, Any]]
 
@@ -105,7 +105,7 @@ class AgentPlanner:
     run_permission = Permission.AGENTS_RUN
 
     async def plan(
-        self, transaction: Transaction, agent_id: str, asked: AskedRun, *, actor: Actor
+        self, transaction: Transaction, agent_id: str, asked: AgentInputs, *, actor: Actor
     ) -> PlannedRun:
         """Raises NotFound and Forbidden, and BadRequest for a run that makes no sense."""
         draft = await self._agents.get(
@@ -117,7 +117,7 @@ class AgentPlanner:
         self,
         transaction: Transaction,
         draft: AgentRow,
-        asked: AskedRun,
+        asked: AgentInputs,
         unknown: Collection[str],
         *,
         actor: Actor,
@@ -154,7 +154,9 @@ class AgentPlanner:
             return same_order(old, request, actor)
         plan = request.plan
         assert isinstance(plan, AgentPlan)
-        asked = AskedRun(variables=request.variables, user_text=plan.user_message, version=version)
+        asked = AgentInputs(
+            variables=request.variables, user_text=plan.user_message, version=version
+        )
         order = (await self._planned(transaction, draft, asked, actor)).order
         new_plan = order.request.plan
         assert isinstance(new_plan, AgentPlan)
@@ -165,10 +167,10 @@ class AgentPlanner:
         """Return the follower that stores the run's conversation, if it has one."""
         if kept is None:
             return RunFollower()
-        return TakenConversation(self._conversations, Remembered.of(kept), run_id)
+        return ConversationFollower(self._conversations, ConversationSnapshot.of(kept), run_id)
 
     async def _planned(
-        self, transaction: Transaction, draft: AgentRow, asked: AskedRun, actor: Actor
+        self, transaction: Transaction, draft: AgentRow, asked: AgentInputs, actor: Actor
     ) -> PlannedRun:
         row = await self._versions.runnable(
             transaction, draft, version=asked.version, env=asked.env, actor=actor
@@ -181,7 +183,7 @@ class AgentPlanner:
         scope = scope_of(referenced_environments(reference_of(row)), actor)
         if asked.conversation_id:
             _refuse_endless_prompt(prompt, asked)
-            conversation = await self._conversations.remembered(
+            conversation = await self._conversations.load(
                 transaction, row, asked.conversation_id, scope, actor=actor
             )
             scope = conversation.scope
@@ -253,7 +255,7 @@ class AgentPlanner:
 def _plan(
     row: AgentRow,
     prompt: AgentPrompt,
-    conversation: Remembered | None,
+    conversation: ConversationSnapshot | None,
     user_message: str | None,
     output_schema: Mapping[str, Mapping[str, Any]],
 ) -> AgentPlan:
@@ -279,7 +281,7 @@ def _tool_schemas(row: AgentRow) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _inputs(row: AgentRow, used: UsedPrompt | None, asked: AskedRun) -> dict[str, Any]:
+def _inputs(row: AgentRow, used: UsedPrompt | None, asked: AgentInputs) -> dict[str, Any]:
     all_inputs: dict[str, Any] = {
         "input": asked.user_text,
         "conversation_id": asked.conversation_id,
@@ -290,7 +292,7 @@ def _inputs(row: AgentRow, used: UsedPrompt | None, asked: AskedRun) -> dict[str
     return {"variables": asked.variables, "version": str(row.version), **inputs}
 
 
-def _refuse_endless_prompt(prompt: AgentPrompt, asked: AskedRun) -> None:
+def _refuse_endless_prompt(prompt: AgentPrompt, asked: AgentInputs) -> None:
     if prompt.is_chat and asked.user_text is None:
         raise BadRequest(
             "input: is required with conversation_id, because the agent's prompt is a chat that "
@@ -298,7 +300,7 @@ def _refuse_endless_prompt(prompt: AgentPrompt, asked: AskedRun) -> None:
         )
 
 
-async def _refuse_wrong_placeholders(prompt: AgentPrompt, asked: AskedRun) -> None:
+async def _refuse_wrong_placeholders(prompt: AgentPrompt, asked: AgentInputs) -> None:
     names = [placeholder_in(message) for message in prompt.messages]
     if any(name and asked.variables.get(name) is not None for name in names):
         # In a thread: scanning megabytes of messages takes a fraction of a second.

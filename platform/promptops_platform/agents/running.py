@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.agents.planning import AgentPlanner, AskedRun, PlannedRun
+from promptops_platform.agents.planning import AgentInputs, AgentPlanner, PlannedRun
 from promptops_platform.agents.results import AgentFailure, AgentResult
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import StepFailed
@@ -37,7 +37,7 @@ class AgentRuns:
         self._detached = detached
 
     async def run(
-        self, agent_id: str, asked: AskedRun, *, actor: Actor, key: RunKey | None = None
+        self, agent_id: str, asked: AgentInputs, *, actor: Actor, key: RunKey | None = None
     ) -> AgentResult | StartedRun:
         """Run to the end; a run in a work pool continues in the background. `key` is the request's
         idempotency key.
@@ -51,7 +51,7 @@ class AgentRuns:
         return _result(plan, await self._executor.run(plan.order, self._follower(plan, key)))
 
     async def submit(
-        self, agent_id: str, asked: AskedRun, *, actor: Actor, key: RunKey | None = None
+        self, agent_id: str, asked: AgentInputs, *, actor: Actor, key: RunKey | None = None
     ) -> StartedRun:
         """Record a run that continues in the background; `key` is the request's idempotency key.
 
@@ -64,7 +64,7 @@ class AgentRuns:
     async def start(
         self,
         agent_id: str,
-        asked: AskedRun,
+        asked: AgentInputs,
         *,
         actor: Actor,
         change: OrderChange,
@@ -82,7 +82,7 @@ class AgentRuns:
     async def follow(
         self,
         agent_id: str,
-        asked: AskedRun,
+        asked: AgentInputs,
         request_id: str,
         *,
         actor: Actor,
@@ -115,7 +115,7 @@ class AgentRuns:
         row = await self._detached.submit(plan.order, self._follower(plan), also=also)
         return StartedRun.of(row)
 
-    async def _plan(self, agent_id: str, asked: AskedRun, actor: Actor) -> PlannedRun:
+    async def _plan(self, agent_id: str, asked: AgentInputs, actor: Actor) -> PlannedRun:
         async with self._database.read() as transaction:
             plan = await self._planner.plan(transaction, agent_id, asked, actor=actor)
         # They may have been saved before the limit existed.

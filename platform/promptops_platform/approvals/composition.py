@@ -57,7 +57,7 @@ class Approvals:
             self.messages, deployments.timers, self.reminders, clock
         )
         deployments.kinds.add_timer(TIMER, self.decisions.deadline)
-        deployments.kinds.add_timer(REMINDER_TIMER, self.reminders.go_off)
+        deployments.kinds.add_timer(REMINDER_TIMER, self.reminders.fire)
         self.links = ApprovalLinks(
             database=database,
             approvals=self.service,

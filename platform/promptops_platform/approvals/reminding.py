@@ -51,7 +51,7 @@ class Reminders:
         if row.reminded < len(row.reminders):
             await self._timers.cancel(transaction, TIMER, row.id)
 
-    async def go_off(self, transaction: Transaction, approval_id: str) -> None:
+    async def fire(self, transaction: Transaction, approval_id: str) -> None:
         """Remind once, even if several reminders have passed."""
         row = await repository.get(transaction.session, approval_id, lock=True)
         if row is None or row.state != repository.WAITING:

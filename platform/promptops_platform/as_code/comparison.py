@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from promptops_platform.as_code.memory import Base
 from promptops_platform.as_code.remote import Stored
 from promptops_platform.as_code.resources import KINDS, Content, Identity
+from promptops_platform.as_code.sync_state import Base
 
 
 class Status(StrEnum):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from promptops_platform.as_code import definition_files, prompt_files
-from promptops_platform.as_code.memory import FolderError, Memory
 from promptops_platform.as_code.paths import FOLDERS, identity_of, path_of
 from promptops_platform.as_code.resources import Content, Identity
+from promptops_platform.as_code.sync_state import FolderError, SyncState
 from promptops_platform.as_code.whole_files import replace_file
 from promptops_platform.as_code.yaml_text import FileError
 
@@ -18,7 +18,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.memory = Memory(root)
+        self.sync_state = SyncState(root)
 
     def read(self) -> dict[Identity, Content]:
         """Return all resources. Raises FolderError, which lists each invalid file."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from promptops_platform.as_code.comparison import Difference, Status, compare
 from promptops_platform.as_code.folder import Folder
-from promptops_platform.as_code.memory import Base
 from promptops_platform.as_code.publishing import publish, unserved_environments
 from promptops_platform.as_code.remote import ConflictError, Remote, ServerError, Stored
 from promptops_platform.as_code.resources import Content, Identity
+from promptops_platform.as_code.sync_state import Base
 
 Say = Callable[[str], None]
 
@@ -26,7 +26,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class SyncOptions:
     """`force` makes one side win conflicts, `delete` removes what the other side has removed,
     `dry_run` changes nothing. `publish` serves what is pushed, with `note`; `publish_all` also
     serves what was pushed before and is not served."""
@@ -59,73 +59,73 @@ class Sync:
             if self._remote.covers(identity)
         }
         there = self._remote.read()
-        memory = self._folder.memory.of(
+        sync_state = self._folder.sync_state.of(
             self._remote.server, self._remote.workspace, {stored.id for stored in there.values()}
         )
-        self._bases = memory.bases
+        self._bases = sync_state.bases
         differences = compare(here, there, self._bases)
         for difference in differences:
             if difference.status is Status.SAME:
                 self._agree(difference.identity, difference.there, difference.here)
         return differences
 
-    def pull(self, wishes: Wishes) -> Report:
+    def pull(self, options: SyncOptions) -> Report:
         """Change the folder. Raises FolderError or ServerError, and stops then."""
         report = Report()
         for difference in self.differences():
-            self._pull(difference, wishes, report)
-        self._remember(wishes)
+            self._pull(difference, options, report)
+        self._remember(options)
         return report
 
-    def push(self, wishes: Wishes) -> Report:
+    def push(self, options: SyncOptions) -> Report:
         """Change the server. Refusals of the server are reported, and don't stop the others."""
         report = Report()
         try:
             for difference in self._compare():
-                self._push(difference, wishes, report)
+                self._push(difference, options, report)
         finally:
-            self._remember(wishes)
+            self._remember(options)
         return report
 
-    def _pull(self, difference: Difference, wishes: Wishes, report: Report) -> None:
+    def _pull(self, difference: Difference, options: SyncOptions, report: Report) -> None:
         identity, there = difference.identity, difference.there
         takes_theirs = difference.status in (Status.NEW_THERE, Status.CHANGED_THERE) or (
-            wishes.force and difference.status in (Status.CONFLICT, Status.CHANGED_HERE)
+            options.force and difference.status in (Status.CONFLICT, Status.CHANGED_HERE)
         )
         if takes_theirs and there is not None:
             self._say(f"{identity}: {difference.status}, written")
             report.changed += 1
-            if not wishes.dry_run:
+            if not options.dry_run:
                 self._folder.write(identity, there.content)
                 self._agree(identity, there, there.content)
         elif there is None and (difference.status is Status.DELETED_THERE or takes_theirs):
-            self._pull_deletion(difference, wishes, report)
+            self._pull_deletion(difference, options, report)
         else:
             self._leave(difference, report)
 
-    def _pull_deletion(self, difference: Difference, wishes: Wishes, report: Report) -> None:
-        if not wishes.delete:
+    def _pull_deletion(self, difference: Difference, options: SyncOptions, report: Report) -> None:
+        if not options.delete:
             self._say(f"{difference.identity}: {difference.status}; --delete removes the file")
             report.left += 1
             return
         self._say(f"{difference.identity}: {difference.status}, file removed")
         report.changed += 1
-        if not wishes.dry_run:
+        if not options.dry_run:
             self._folder.remove(difference.identity)
             self._bases.pop(difference.identity, None)
 
-    def _push(self, difference: Difference, wishes: Wishes, report: Report) -> None:
+    def _push(self, difference: Difference, options: SyncOptions, report: Report) -> None:
         takes_ours = difference.status in (Status.NEW_HERE, Status.CHANGED_HERE) or (
-            wishes.force
+            options.force
             and difference.status in (Status.CONFLICT, Status.CHANGED_THERE, Status.DELETED_THERE)
         )
         try:
             if difference.here is not None and takes_ours:
-                self._save(difference, difference.here, wishes, report)
+                self._save(difference, difference.here, options, report)
             elif difference.status is Status.SAME:
-                self._publish_same(difference, wishes, report)
+                self._publish_same(difference, options, report)
             elif difference.here is None and difference.status is Status.DELETED_HERE:
-                self._push_deletion(difference, wishes, report)
+                self._push_deletion(difference, options, report)
             else:
                 self._leave(difference, report)
         except ConflictError as error:
@@ -135,9 +135,11 @@ class Sync:
             self._say(f"{difference.identity}: not changed: {error}")
             report.refused += 1
 
-    def _save(self, difference: Difference, here: Content, wishes: Wishes, report: Report) -> None:
+    def _save(
+        self, difference: Difference, here: Content, options: SyncOptions, report: Report
+    ) -> None:
         identity, there = difference.identity, difference.there
-        if wishes.dry_run:
+        if options.dry_run:
             self._say(f"{identity}: {difference.status}, would be pushed")
             report.changed += 1
             return
@@ -152,38 +154,38 @@ class Sync:
             self._agree(identity, stored, stored.content)
         report.changed += 1
         text = f"{identity}: {difference.status}, pushed"
-        self._say(", ".join((text, *self._published(identity, stored, wishes, report))))
+        self._say(", ".join((text, *self._published(identity, stored, options, report))))
 
     def _published(
-        self, identity: Identity, stored: Stored, wishes: Wishes, report: Report
+        self, identity: Identity, stored: Stored, options: SyncOptions, report: Report
     ) -> list[str]:
         """Publish it and return the message."""
-        if not wishes.publish:
+        if not options.publish:
             return []
-        publication = publish(self._remote, identity, stored, wishes.note)
+        publication = publish(self._remote, identity, stored, options.note)
         report.refused += bool(publication.errors)
         return [str(publication)] if str(publication) else []
 
-    def _publish_same(self, difference: Difference, wishes: Wishes, report: Report) -> None:
+    def _publish_same(self, difference: Difference, options: SyncOptions, report: Report) -> None:
         """It was already pushed, but programs may still get something else."""
         identity, there = difference.identity, difference.there
-        if there is None or not wishes.publish_all:
+        if there is None or not options.publish_all:
             return
-        if wishes.dry_run:
+        if options.dry_run:
             envs = unserved_environments(self._remote, identity, there)
             texts = [f"would be published in {env}" for env in envs]
         else:
-            texts = self._published(identity, there, wishes, report)
+            texts = self._published(identity, there, options, report)
         if texts:
             self._say(f"{identity}: {', '.join(texts)}")
             report.changed += 1
 
-    def _push_deletion(self, difference: Difference, wishes: Wishes, report: Report) -> None:
-        if not wishes.delete:
+    def _push_deletion(self, difference: Difference, options: SyncOptions, report: Report) -> None:
+        if not options.delete:
             self._say(f"{difference.identity}: {difference.status}; --delete removes it there")
             report.left += 1
             return
-        if difference.there is not None and not wishes.dry_run:
+        if difference.there is not None and not options.dry_run:
             self._remote.delete(difference.identity, difference.there)
             self._bases.pop(difference.identity, None)
         self._say(f"{difference.identity}: {difference.status}, removed from the server")
@@ -202,6 +204,6 @@ class Sync:
         if there is not None and here is not None:
             self._bases[identity] = Base(there.id, there.revision, here.hash)
 
-    def _remember(self, wishes: Wishes) -> None:
-        if not wishes.dry_run:
-            self._folder.memory.save()
+    def _remember(self, options: SyncOptions) -> None:
+        if not options.dry_run:
+            self._folder.sync_state.save()

@@ -11,9 +11,9 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from promptops_platform.as_code.memory import MEMORY_FILE, FolderError
 from promptops_platform.as_code.remote import ServerError
-from promptops_platform.as_code.sync import Say, Sync, Wishes
+from promptops_platform.as_code.sync import Say, Sync, SyncOptions
+from promptops_platform.as_code.sync_state import MEMORY_FILE, FolderError
 
 # How often the folder is checked.
 FOLDER_SECONDS = 0.3
@@ -41,7 +41,7 @@ class Watch:
         # A conflict or a mistake is reported when it appears, not each time.
         self._last: set[str] = set()
 
-    def run(self, wishes: Wishes) -> None:
+    def run(self, options: SyncOptions) -> None:
         """Synchronize whenever one side has changed, until `stop`."""
         with self._events():
             before: object = None
@@ -50,7 +50,7 @@ class Watch:
                 now = self._folder_state()
                 if now != before or self._server_changed.is_set() or waited >= SERVER_SECONDS:
                     self._server_changed.clear()
-                    self._step(wishes)
+                    self._step(options)
                     before, waited = self._folder_state(), 0.0
                 self._stop.wait(FOLDER_SECONDS)
                 waited += FOLDER_SECONDS
@@ -59,11 +59,11 @@ class Watch:
         """End `run` soon."""
         self._stop.set()
 
-    def _step(self, wishes: Wishes) -> None:
+    def _step(self, options: SyncOptions) -> None:
         lines: list[str] = []
         try:
-            self._sync(lines.append).pull(wishes)
-            self._sync(lines.append).push(wishes)
+            self._sync(lines.append).pull(options)
+            self._sync(lines.append).push(options)
         except (FolderError, ServerError, OSError) as error:
             lines.append(str(error))
         for line in dict.fromkeys(lines):

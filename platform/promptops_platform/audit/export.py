@@ -75,7 +75,7 @@ def _rows(rows: Sequence[Sequence[str]]) -> str:
 
 def _cells(entry: AuditEntry) -> list[str]:
     fields = entry.model_dump(mode="json")
-    return [_harmless(_cell(fields[name])) for name in COLUMNS]
+    return [_escaped(_cell(fields[name])) for name in COLUMNS]
 
 
 def _cell(value: Any) -> str:
@@ -84,7 +84,7 @@ def _cell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _harmless(cell: str) -> str:
+def _escaped(cell: str) -> str:
     """Return the cell with a leading quote if it would be a formula."""
     return f"'{cell}" if cell.lstrip().startswith(FORMULA_STARTS) else cell
 

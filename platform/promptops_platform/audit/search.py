@@ -17,7 +17,7 @@ from promptops_platform.db.types import UtcDateTime
 MOST_SELECTIVE_FIRST = ("request_id", "resource_id", "key", "actor", "action", "resource")
 
 
-class Place(NamedTuple):
+class EntryPosition(NamedTuple):
     """The position of an entry in the order of the list."""
 
     created_at: datetime
@@ -31,11 +31,11 @@ class Total(NamedTuple):
     is_at_least: bool
 
 
-async def place(session: AsyncSession, entry_id: int) -> Place | None:
+async def place(session: AsyncSession, entry_id: int) -> EntryPosition | None:
     """Return the position of this entry; None if it doesn't exist."""
     query = select(AuditRow.created_at, AuditRow.id).where(AuditRow.id == entry_id)
     row = (await session.execute(query)).one_or_none()
-    return None if row is None else Place(*row)
+    return None if row is None else EntryPosition(*row)
 
 
 async def total(session: AsyncSession, filters: AuditFilter) -> Total:
@@ -55,7 +55,7 @@ async def entries(
     *,
     limit: int,
     offset: int = 0,
-    before: Place | None = None,
+    before: EntryPosition | None = None,
 ) -> list[AuditRow]:
     """Return a part of the matching entries, newest first; `before` skips those up to and including
     that position, at the same cost for any position."""
@@ -69,7 +69,7 @@ async def entries(
     return list(rows)
 
 
-def _hits(filters: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
+def _hits(filters: AuditFilter, kept: int, before: EntryPosition | None) -> Select[Any]:
     """Return id and time of the matching entries, newest first, from the index of the most
     selective filter; `kept` is how many entries the workspaces have."""
     tests: list[ColumnElement[bool]] = []

@@ -10,8 +10,8 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.audit import repository, search
 from promptops_platform.audit.schemas import AuditFilter
-from promptops_platform.audit.search import Place, Total
-from promptops_platform.audit.snapshots import kept_of
+from promptops_platform.audit.search import EntryPosition, Total
+from promptops_platform.audit.snapshots import changed_fields
 from promptops_platform.audit.tables import AuditRow
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
@@ -55,7 +55,7 @@ class AuditTrail:
         secrets are hidden.
         """
         transaction.notes[ACTOR] = actor
-        kept_before, kept_after = kept_of(before, after)
+        kept_before, kept_after = changed_fields(before, after)
         repository.add(
             transaction.session,
             AuditRow(
@@ -94,7 +94,7 @@ class AuditTrail:
         can see, and those without a workspace. Raises NotFound for an unknown workspace, BadRequest
         for an unknown entry.
         """
-        seen = self._seen(filters, actor, workspace)
+        seen = self._visible(filters, actor, workspace)
         rows = await search.entries(
             transaction.session,
             seen,
@@ -116,12 +116,12 @@ class AuditTrail:
         """Return the next entries of an export; see `page`."""
         return await search.entries(
             transaction.session,
-            self._seen(filters, actor, workspace),
+            self._visible(filters, actor, workspace),
             limit=EXPORT_BATCH,
             before=await self._place(transaction, before),
         )
 
-    def _seen(self, filters: AuditFilter, actor: Actor, workspace: str | None) -> AuditFilter:
+    def _visible(self, filters: AuditFilter, actor: Actor, workspace: str | None) -> AuditFilter:
         """Return the filter, limited to what the caller can see."""
         if workspace is not None:
             workspace_id = self._grants.find(actor, workspace)
@@ -135,7 +135,7 @@ class AuditTrail:
         others = [] if actor.workspace_id is not None else [None]
         return replace(filters, workspaces=[*sorted(readable), *others])
 
-    async def _place(self, transaction: Transaction, before: int | None) -> Place | None:
+    async def _place(self, transaction: Transaction, before: int | None) -> EntryPosition | None:
         if before is None:
             return None
         place = await search.place(transaction.session, before)

@@ -15,7 +15,7 @@ Fields = Mapping[str, Any]
 Kept = dict[str, Any] | None
 
 
-def kept_of(before: Fields | None, after: Fields | None) -> tuple[Kept, Kept]:
+def changed_fields(before: Fields | None, after: Fields | None) -> tuple[Kept, Kept]:
     """Return the fields that differ of both; all fields if there is only one."""
     if before is None or after is None:
         return _kept(before), _kept(after)

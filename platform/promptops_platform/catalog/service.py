@@ -111,7 +111,7 @@ class Catalog:
         return PromptFacets(
             state=_values(await keys.states()),
             env=_values(await keys.values("env")),
-            client=_values(await _held(programs, keys)),
+            client=_values(await _program_counts(programs, keys)),
             tag=_values(await keys.tags()),
             category=_values(await keys.values("category")),
             model=_values(await keys.values("model")),
@@ -243,7 +243,7 @@ def _state(summary: PromptSummaryRow, variants: list[dict[str, Any]] | None) -> 
     return "published" if summary.published_hash == summary.draft_hash else "draft"
 
 
-async def _held(programs: Mapping[str, frozenset[str]], keys: KeyList) -> list[Count]:
+async def _program_counts(programs: Mapping[str, frozenset[str]], keys: KeyList) -> list[Count]:
     """Return how many of the matching keys each program has in memory, most first."""
     if not programs:
         return []

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.change_requests.answers import Answers, order_of, summary_of
 from promptops_platform.change_requests.journal import RequestJournal
 from promptops_platform.change_requests.rights import Outdated, Rights, require_open
 from promptops_platform.change_requests.schemas import ChangeRequestDetail
@@ -14,6 +13,7 @@ from promptops_platform.change_requests.tables import (
     ChangeRequestApprovalRow,
     ChangeRequestRow,
 )
+from promptops_platform.change_requests.views import RequestViews, order_of, summary_of
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.definitions.gate import GatePass, ServedGate
 from promptops_platform.errors import BadRequest
@@ -30,14 +30,14 @@ class Applying:
         kinds: Mapping[str, GuardedKind],
         rights: Rights,
         gate: ServedGate,
-        answers: Answers,
+        views: RequestViews,
         journal: RequestJournal,
     ) -> None:
         self._requests = requests
         self._kinds = kinds
         self._rights = rights
         self._gate = gate
-        self._answers = answers
+        self._views = views
         self._journal = journal
 
     async def apply(
@@ -59,7 +59,7 @@ class Applying:
         require_open(row)
         approvals = await self._requests.approvals(transaction, row)
         self._require_rights(row, environment, len(approvals), actor, bypass, reason)
-        if outdated := await self._answers.outdated(transaction, row, lock=True):
+        if outdated := await self._views.outdated(transaction, row, lock=True):
             raise Outdated(outdated)
         self._gate.open(transaction, GatePass(None if bypass else len(approvals)))
         await self._kinds[row.kind].carry_out(transaction, order_of(row), actor)
@@ -69,7 +69,7 @@ class Applying:
         summary = _summary(row, approvals, reason if bypass else "")
         self._journal.record(transaction, row, action, actor, reason, summary=summary)
         await transaction.session.flush()
-        return await self._answers.detailed(transaction, row, actor=actor)
+        return await self._views.detailed(transaction, row, actor=actor)
 
     def _require_rights(
         self,

@@ -3,7 +3,6 @@
 from promptops_platform.access.composition import Access
 from promptops_platform.agents.composition import Agents
 from promptops_platform.audit.service import AuditTrail
-from promptops_platform.change_requests.answers import Answers
 from promptops_platform.change_requests.applying import Applying
 from promptops_platform.change_requests.definition_changes import DefinitionChanges
 from promptops_platform.change_requests.journal import RequestJournal
@@ -14,6 +13,7 @@ from promptops_platform.change_requests.scheduling import RequestSchedule
 from promptops_platform.change_requests.served import GuardedKind
 from promptops_platform.change_requests.service import ChangeRequestService
 from promptops_platform.change_requests.tables import TIMER
+from promptops_platform.change_requests.views import RequestViews
 from promptops_platform.changes.composition import Changes
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
@@ -49,14 +49,14 @@ class ChangeRequests:
             "workflow": DefinitionChanges(workflows.service, workflows.versions),
         }
         rights = Rights(access.grants, kinds)
-        answers = Answers(kinds, rights, workspaces.environments)
+        views = RequestViews(kinds, rights, workspaces.environments)
         journal = RequestJournal(audit, changes.log, clock)
         self.proposals = Proposals(
             database=database,
             kinds=kinds,
             gate=definitions.gate,
             workspaces=workspaces.service,
-            answers=answers,
+            views=views,
             journal=journal,
             clock=clock,
         )
@@ -67,7 +67,7 @@ class ChangeRequests:
             workspaces=workspaces.service,
             environments=workspaces.environments,
             proposals=self.proposals,
-            answers=answers,
+            views=views,
             journal=journal,
             timers=deployments.timers,
             clock=clock,
@@ -77,7 +77,7 @@ class ChangeRequests:
             kinds=kinds,
             rights=rights,
             gate=definitions.gate,
-            answers=answers,
+            views=views,
             journal=journal,
         )
         self.schedule = RequestSchedule(

@@ -30,7 +30,7 @@ class DefinitionChanges(Generic[RowT]):
         self.read = definitions.kind.read
         self.write = definitions.kind.write
 
-    async def fix(
+    async def pin(
         self, transaction: Transaction, place: Place, order: ServedOrder, actor: Actor
     ) -> ServedOrder:
         """Replace a publish of the working copy by a publish of a new version of it."""
@@ -107,7 +107,7 @@ class DefinitionChanges(Generic[RowT]):
                     transaction, resource_id, actor=actor, force=arguments["force"]
                 )
 
-    def settle(self, order: ServedOrder, after: Served) -> ServedOrder:
+    def complete(self, order: ServedOrder, after: Served) -> ServedOrder:
         """Return the order unchanged, because it is complete."""
         return order
 

@@ -163,8 +163,8 @@ async def apply_change_request(
 ) -> Data[ChangeRequestDetail]:
     """Make the proposed change. The response is a 409 if approvals are missing, if something else
     has been served since, or if somebody else applies it at the same time."""
-    wish = body or ApplyBody()
+    options = body or ApplyBody()
     detail = await applying.apply(
-        transaction, request_id, actor=actor, bypass=wish.bypass, reason=wish.reason or ""
+        transaction, request_id, actor=actor, bypass=options.bypass, reason=options.reason or ""
     )
     return Data(data=detail)

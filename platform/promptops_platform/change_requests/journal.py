@@ -3,8 +3,8 @@
 from promptops_platform.access.actor import Actor
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.change_requests import repository
-from promptops_platform.change_requests.answers import summary_of
 from promptops_platform.change_requests.tables import ChangeRequestEventRow, ChangeRequestRow
+from promptops_platform.change_requests.views import summary_of
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock

@@ -37,7 +37,7 @@ class PromptChanges:
         self._promotion = promotion
         self._rollouts = rollouts
 
-    async def fix(
+    async def pin(
         self, transaction: Transaction, place: Place, order: ServedOrder, actor: Actor
     ) -> ServedOrder:
         """Replace a publish of the working copy by a publish of a new version of it."""
@@ -109,7 +109,7 @@ class PromptChanges:
             case "delete":
                 await self._prompts.delete(transaction, prompt_id, actor=actor)
 
-    def settle(self, order: ServedOrder, after: Served) -> ServedOrder:
+    def complete(self, order: ServedOrder, after: Served) -> ServedOrder:
         """Return a rollout's order with all its variants and its salt, which is random for a new
         one."""
         if order.action != "rollout":

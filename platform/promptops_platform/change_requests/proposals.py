@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import require_environment
 from promptops_platform.change_requests import repository
-from promptops_platform.change_requests.answers import Answers, order_of, place_of
 from promptops_platform.change_requests.journal import RequestJournal
 from promptops_platform.change_requests.schemas import ChangeRequestDetail
 from promptops_platform.change_requests.served import GuardedKind, Place, Served
 from promptops_platform.change_requests.tables import OPEN, ChangeRequestRow
+from promptops_platform.change_requests.views import RequestViews, order_of, place_of
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.definitions.approvals import ServedChange, ServedOrder
@@ -28,7 +28,7 @@ class Proposals:
         kinds: Mapping[str, GuardedKind],
         gate: ServedGate,
         workspaces: WorkspaceService,
-        answers: Answers,
+        views: RequestViews,
         journal: RequestJournal,
         clock: Clock,
     ) -> None:
@@ -36,7 +36,7 @@ class Proposals:
         self._kinds = kinds
         self._gate = gate
         self._workspaces = workspaces
-        self._answers = answers
+        self._views = views
         self._journal = journal
         self._clock = clock
 
@@ -48,33 +48,37 @@ class Proposals:
         place = Place(change.workspace_id, change.env, change.key)
         async with self._database.write() as transaction:
             await self._workspaces.lock_row(transaction, place.workspace_id)
-            order = await self._kinds[change.kind].fix(transaction, place, order, actor)
-            order, before, after = await self._tried(transaction, change.kind, place, order, actor)
+            order = await self._kinds[change.kind].pin(transaction, place, order, actor)
+            order, before, after = await self._try_change(
+                transaction, change.kind, place, order, actor
+            )
             for env in self._refers_to(change.kind, before, after):
                 require_environment(actor, env)
-            row = await self._same(transaction, order, before, actor)
+            row = await self._open_request(transaction, order, before, actor)
             if row is None:
                 row = self._new(change.kind, place, order, before, after, actor)
                 repository.add(transaction.session, row)
                 await transaction.session.flush()
                 self._journal.record(transaction, row, "propose", actor)
                 await transaction.session.flush()
-            return await self._answers.detailed(transaction, row, actor=actor)
+            return await self._views.detailed(transaction, row, actor=actor)
 
     async def rebase(self, transaction: Transaction, row: ChangeRequestRow, actor: Actor) -> None:
         """Base a locked request on what is served now; raises the errors of the change itself."""
         place = place_of(row)
-        order, before, after = await self._tried(transaction, row.kind, place, order_of(row), actor)
+        order, before, after = await self._try_change(
+            transaction, row.kind, place, order_of(row), actor
+        )
         row.arguments = dict(order.arguments)
         row.base, row.before, row.after = before.base(), before.shown(), after.shown()
         row.before_version, row.after_version = before.version, after.version
         row.refers_to = self._refers_to(row.kind, before, after)
 
-    async def rehearse(self, transaction: Transaction, row: ChangeRequestRow, actor: Actor) -> None:
+    async def try_out(self, transaction: Transaction, row: ChangeRequestRow, actor: Actor) -> None:
         """Try a request out without keeping any effect; raises the errors of the change itself."""
-        await self._tried(transaction, row.kind, place_of(row), order_of(row), actor)
+        await self._try_change(transaction, row.kind, place_of(row), order_of(row), actor)
 
-    async def _tried(
+    async def _try_change(
         self, transaction: Transaction, kind: str, place: Place, order: ServedOrder, actor: Actor
     ) -> tuple[ServedOrder, Served, Served]:
         """Return the complete order, and what is served without and with it: the change is made and
@@ -89,9 +93,9 @@ class Proposals:
             await transaction.session.flush()
             after = await changes.served(trial, place, order)
             await savepoint.rollback()
-        return changes.settle(order, after), before, after
+        return changes.complete(order, after), before, after
 
-    async def _same(
+    async def _open_request(
         self, transaction: Transaction, order: ServedOrder, before: Served, actor: Actor
     ) -> ChangeRequestRow | None:
         """Return the open request of a caller who sends the same change again."""

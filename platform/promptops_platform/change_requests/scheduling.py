@@ -75,7 +75,7 @@ class RequestSchedule:
         await transaction.session.flush()
         try:
             # Tried out first: a failure midway would leave changes in this transaction.
-            await self._proposals.rehearse(transaction, row, SYSTEM)
+            await self._proposals.try_out(transaction, row, SYSTEM)
             await self._applying.apply(transaction, request_id, actor=SYSTEM)
         except PlatformError as error:
             row, _ = await self._requests.locked(transaction, request_id, SYSTEM)

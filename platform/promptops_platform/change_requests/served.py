@@ -59,7 +59,7 @@ class GuardedKind(Protocol):
     read: Permission
     write: Permission
 
-    async def fix(
+    async def pin(
         self, transaction: Transaction, place: Place, order: ServedOrder, actor: Actor
     ) -> ServedOrder:
         """Return the order with an explicit version instead of "the working copy" or "what is
@@ -73,7 +73,7 @@ class GuardedKind(Protocol):
     async def carry_out(self, transaction: Transaction, order: ServedOrder, actor: Actor) -> None:
         """Make the change; raises what the services raise."""
 
-    def settle(self, order: ServedOrder, after: Served) -> ServedOrder:
+    def complete(self, order: ServedOrder, after: Served) -> ServedOrder:
         """Return the order with all values that a trial has filled in."""
 
     def environments(self, before: Served, after: Served) -> frozenset[str]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants, require_environment
 from promptops_platform.change_requests import repository
-from promptops_platform.change_requests.answers import Answers
 from promptops_platform.change_requests.journal import COMMENT, RequestJournal
 from promptops_platform.change_requests.proposals import Proposals
 from promptops_platform.change_requests.repository import RequestFilter
@@ -19,6 +18,7 @@ from promptops_platform.change_requests.tables import (
     ChangeRequestApprovalRow,
     ChangeRequestRow,
 )
+from promptops_platform.change_requests.views import RequestViews
 from promptops_platform.clock import Clock
 from promptops_platform.db.pages import WHOLE, Part
 from promptops_platform.db.unit_of_work import Transaction
@@ -41,7 +41,7 @@ class ChangeRequestService:
         workspaces: WorkspaceService,
         environments: EnvironmentService,
         proposals: Proposals,
-        answers: Answers,
+        views: RequestViews,
         journal: RequestJournal,
         timers: Timers,
         clock: Clock,
@@ -52,7 +52,7 @@ class ChangeRequestService:
         self._workspaces = workspaces
         self._environments = environments
         self._proposals = proposals
-        self._answers = answers
+        self._views = views
         self._journal = journal
         self._timers = timers
         self._clock = clock
@@ -71,14 +71,14 @@ class ChangeRequestService:
         if actor.environments:
             visible = [row for row in rows if all(map(actor.may_enter, row.refers_to))]
             rows, total = part.cut(visible), len(visible)
-        return await self._answers.listed(transaction, rows, actor=actor), total
+        return await self._views.listed(transaction, rows, actor=actor), total
 
     async def get(
         self, transaction: Transaction, request_id: str, *, actor: Actor
     ) -> ChangeRequestDetail:
         """Return a request with its diff; raises NotFound and Forbidden."""
         row = await self._find(transaction, request_id, actor)
-        return await self._answers.detailed(transaction, row, actor=actor)
+        return await self._views.detailed(transaction, row, actor=actor)
 
     async def comment(
         self, transaction: Transaction, request_id: str, comment: str, *, actor: Actor
@@ -97,7 +97,7 @@ class ChangeRequestService:
         row, environment = await self.locked(transaction, request_id, actor)
         require_open(row)
         self._rights.require_vote(row, environment, actor, "approve")
-        if outdated := await self._answers.outdated(transaction, row):
+        if outdated := await self._views.outdated(transaction, row):
             raise Outdated(outdated)
         assert actor.user_id is not None, "only people vote"
         if all(row.user_id != actor.user_id for row in await self.approvals(transaction, row)):
@@ -182,7 +182,7 @@ class ChangeRequestService:
         self, transaction: Transaction, row: ChangeRequestRow, actor: Actor
     ) -> ChangeRequestDetail:
         await transaction.session.flush()
-        return await self._answers.detailed(transaction, row, actor=actor)
+        return await self._views.detailed(transaction, row, actor=actor)
 
     async def _find(
         self, transaction: Transaction, request_id: str, actor: Actor, *, lock: bool = False

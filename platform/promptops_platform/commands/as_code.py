@@ -14,10 +14,10 @@ import typer
 from promptops_platform.as_code.comparison import Difference, Status
 from promptops_platform.as_code.folder import Folder, text_of
 from promptops_platform.as_code.json_schemas import write_schemas
-from promptops_platform.as_code.memory import FolderError
 from promptops_platform.as_code.remote import Remote, ServerError
 from promptops_platform.as_code.resources import Content, Identity
-from promptops_platform.as_code.sync import Report, Sync, Wishes
+from promptops_platform.as_code.sync import Report, Sync, SyncOptions
+from promptops_platform.as_code.sync_state import FolderError
 from promptops_platform.as_code.watching import Watch
 from promptops_platform.settings import DEFAULT_TOKEN
 
@@ -61,7 +61,7 @@ def pull(
     alone.
     """
     with _sync(folder, server, workspace, env) as sync:
-        report = sync.pull(Wishes(force=force, delete=delete, dry_run=dry_run))
+        report = sync.pull(SyncOptions(force=force, delete=delete, dry_run=dry_run))
     _finish(report, "written" if not dry_run else "would be written")
 
 
@@ -89,7 +89,7 @@ def push(
     refused; 3: both sides have changed something, which was left alone.
     """
     with _sync(folder, server, workspace, env) as sync:
-        wishes = Wishes(
+        options = SyncOptions(
             force=force,
             delete=delete,
             dry_run=dry_run,
@@ -97,7 +97,7 @@ def push(
             publish_all=publish,
             note=note,
         )
-        report = sync.push(wishes)
+        report = sync.push(options)
     done = "pushed or published" if publish else "pushed"
     _finish(report, done if not dry_run else f"would be {done}")
     if dry_run and report.changed:
@@ -160,7 +160,7 @@ def watch(
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: watching.stop())
-    watching.run(Wishes(publish=publish))
+    watching.run(SyncOptions(publish=publish))
     remote.close()
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from promptops_platform.commands.frame import named_setting
+from promptops_platform.commands.frame import setting_error
 from promptops_platform.diagnosis.examination import examine
 from promptops_platform.diagnosis.finding import Finding, problem
 from promptops_platform.diagnosis.shown_settings import shown_settings
@@ -34,7 +34,7 @@ def doctor(
     except ValidationError as error:
         shown: Mapping[str, str] = {}
         findings = [
-            problem("settings", named_setting(detail), "correct the variable; docs/settings.md")
+            problem("settings", setting_error(detail), "correct the variable; docs/settings.md")
             for detail in error.errors()
         ]
     else:

@@ -35,7 +35,7 @@ def read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        refuse("; ".join(named_setting(detail) for detail in error.errors()))
+        refuse("; ".join(setting_error(detail) for detail in error.errors()))
     try:
         texts = policy_of(
             texts=settings.run_texts,
@@ -64,7 +64,7 @@ def refuse(sentence: str) -> NoReturn:
     sys.exit(1)
 
 
-def named_setting(error: ErrorDetails) -> str:
+def setting_error(error: ErrorDetails) -> str:
     """Return what is wrong with a setting, with the name of its variable; secrets are not
     repeated."""
     name = str(error["loc"][0])

@@ -6,7 +6,7 @@ from promptops_platform.data_folder.instance import (
     instance_id,
     open_instance,
     read_instance,
-    remember_database,
+    store_database_id,
 )
 from promptops_platform.data_folder.lock import DataFolderLock, holder
 
@@ -19,5 +19,5 @@ __all__ = [
     "instance_id",
     "open_instance",
     "read_instance",
-    "remember_database",
+    "store_database_id",
 ]

@@ -67,7 +67,7 @@ def instance_id(data: Path) -> str:
     return open_instance(data).id
 
 
-def remember_database(data: Path, database: str) -> None:
+def store_database_id(data: Path, database: str) -> None:
     """Store which database the platform uses; raises DataFolderNotUsable."""
     instance = open_instance(data)
     if instance.database != database:

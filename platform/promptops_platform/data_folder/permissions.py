@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 FOLDERS = ("", "prefect", "logs")
 
 
-def keep_others_out(data: Path, database: Path | None) -> None:
+def remove_write_permissions(data: Path, database: Path | None) -> None:
     """Remove the write permission of all other users from the data folder and its files, and log
     what was corrected. `database` is the file of a SQLite registry, which may be elsewhere.
 

@@ -133,7 +133,7 @@ class DueWatch:
 
     async def _decide(self, due: DueRun) -> DueAnswer:
         if due.kind in self._kinds.timers:
-            return await self._timers.go_off(due)
+            return await self._timers.fire(due)
         if answer := await self._claimed(due):
             return answer
         handler = self._kinds.handlers.get(due.kind)

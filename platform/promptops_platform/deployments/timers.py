@@ -39,7 +39,7 @@ class Timers:
         await repository.remove_timer(transaction.session, kind, ref)
         pushing(self._pushes, transaction, Owner(kind, ref))
 
-    async def go_off(self, due: DueRun) -> DueAnswer:
+    async def fire(self, due: DueRun) -> DueAnswer:
         """Call the timer's callback, in the transaction that deletes the timer."""
         async with self._database.write() as transaction:
             row = await repository.find_timer(transaction.session, due.kind, due.ref, lock=True)

@@ -11,7 +11,7 @@ from promptops_platform.data_folder import DataFolderNotUsable, read_instance
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, schema_state
 from promptops_platform.db.unit_of_work import Database, Transaction
-from promptops_platform.diagnosis.deployments import look_at_deployments
+from promptops_platform.diagnosis.deployments import check_deployments
 from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
 from promptops_platform.errors import DatabaseUnavailable, StartRefused
 from promptops_platform.providers.vault import Vault
@@ -25,7 +25,7 @@ ANSWER_SECONDS = 5.0
 MOST_SKEW_SECONDS = 5.0
 
 
-async def look_at_database(settings: Settings, seconds: float = ANSWER_SECONDS) -> Findings:
+async def check_database(settings: Settings, seconds: float = ANSWER_SECONDS) -> Findings:
     """Takes at most this many seconds; never migrates, and never creates the file."""
     location = settings.database_location
     if isinstance(location, SqliteFile) and not location.path.exists():
@@ -65,7 +65,7 @@ async def _findings(database: Database, settings: Settings) -> Findings:
     findings = [ok(CHECK, f"{where} answers, with this release's schema {state.current}")]
     async with database.read() as transaction:
         findings += await _secret_key(settings, transaction)
-        findings += await look_at_deployments(settings, transaction)
+        findings += await check_deployments(settings, transaction)
         findings += _passwords(settings, await AccessService.default_passwords(transaction))
         if not database.engines.is_sqlite:
             answer = await transaction.session.execute(text("SELECT clock_timestamp()"))

@@ -9,7 +9,7 @@ from promptops_platform.settings import Settings
 CHECK = "deployments"
 
 
-async def look_at_deployments(settings: Settings, transaction: Transaction) -> Findings:
+async def check_deployments(settings: Settings, transaction: Transaction) -> Findings:
     """Returns nothing before the first comparison."""
     row = await Comparisons(settings.work_pool).last(transaction)
     if row is None:

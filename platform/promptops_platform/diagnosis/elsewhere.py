@@ -15,7 +15,7 @@ SECRETS = "secrets"
 HTTPS = 443
 
 
-async def look_at_token(settings: Settings) -> Findings:
+async def check_token(settings: Settings) -> Findings:
     """Check the static token."""
     if not settings.uses_default_token:
         return [ok(SECRETS, "the static token is one of your own")]
@@ -30,7 +30,7 @@ async def look_at_token(settings: Settings) -> Findings:
     ]
 
 
-async def look_at_traces(settings: Settings) -> Findings:
+async def check_traces(settings: Settings) -> Findings:
     """Check whether the collector's port can be reached."""
     if settings.otel_endpoint is None:
         return [ok(TRACES, "are not exported; OTEL_EXPORTER_OTLP_ENDPOINT is not set")]
@@ -49,7 +49,7 @@ async def look_at_traces(settings: Settings) -> Findings:
     ]
 
 
-async def look_at_models(settings: Settings) -> Findings:
+async def check_models(settings: Settings) -> Findings:
     """Check whether the hosts of models can be reached."""
     patterns = settings.address_policy.listed
     hosts = [

@@ -20,7 +20,7 @@ LITTLE_SPACE = 1024**3
 OTHER_FOLDER = "set PROMPTOPS_DATA to a folder that this user may write to"
 
 
-async def look_at_folder(settings: Settings) -> Findings:
+async def check_folder(settings: Settings) -> Findings:
     """Check the folder itself, its space, and whether its path is short enough for a socket."""
     data = settings.data.absolute()
     findings = [_writable(data), _space(data)]

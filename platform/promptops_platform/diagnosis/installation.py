@@ -14,7 +14,7 @@ AS_LOCKED = "install again: make up, or pip install with requirements.lock"
 MATTER = frozenset({"prefect", "fastapi"})
 
 
-async def look_at_installation() -> Findings:
+async def check_installation() -> Findings:
     """Return one line for Python, and one for each package that doesn't match, or one for all if
     they do."""
     return [_python(), *(_packages() or [ok(CHECK, _versions())])]

@@ -20,7 +20,7 @@ LOOPBACK = "127.0.0.1"
 REFUSALS = (401, 403)
 
 
-async def look_at_platform(settings: Settings) -> Findings:
+async def check_platform(settings: Settings) -> Findings:
     """Check the port, and what a running platform reports about itself."""
     address = settings.listen
     if holder(settings.data) is None:
@@ -66,7 +66,7 @@ def _port(address: ListenAddress) -> Finding:
     return ok(PLATFORM, f"does not run; {where} is free for it")
 
 
-async def look_at_engine(settings: Settings) -> Findings:
+async def check_engine(settings: Settings) -> Findings:
     """Ask the engine on the data folder's socket."""
     try:
         socket = settings.engine_socket
@@ -92,7 +92,7 @@ async def look_at_engine(settings: Settings) -> Findings:
     ]
 
 
-async def look_at_prefect(settings: Settings) -> Findings:
+async def check_prefect(settings: Settings) -> Findings:
     """Check the Prefect server of the runs: reachable, same version as the client, and login."""
     if settings.prefect_api_url is not None:
         password = settings.prefect_api_auth_string
@@ -129,7 +129,7 @@ async def _prefect(api_url: str, auth: str | None) -> Finding:
     try:
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
             answer = await client.get(f"{api_url.rstrip('/')}/admin/version", auth=login)
-            theirs = answer.json() if answer.is_success else None
+            server_version = answer.json() if answer.is_success else None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return problem(
             PREFECT,
@@ -142,21 +142,23 @@ async def _prefect(api_url: str, auth: str | None) -> Finding:
             f"the server at {where} refuses the login",
             "set PREFECT_API_AUTH_STRING to its user:password",
         )
-    if not isinstance(theirs, str):
+    if not isinstance(server_version, str):
         return problem(
             PREFECT,
             f"the server at {where} is not a Prefect server (HTTP {answer.status_code})",
             "correct PREFECT_API_URL, which ends in /api",
         )
-    return _of_version(where, theirs)
+    return _of_version(where, server_version)
 
 
-def _of_version(where: str, theirs: str) -> Finding:
-    ours = version("prefect")
-    if theirs == ours:
-        return ok(PREFECT, f"the server at {where} responds, accepts the login, and is {theirs}")
+def _of_version(where: str, server_version: str) -> Finding:
+    client_version = version("prefect")
+    if server_version == client_version:
+        return ok(
+            PREFECT, f"the server at {where} responds, accepts the login, and is {server_version}"
+        )
     return warning(
         PREFECT,
-        f"the server at {where} is {theirs}, and the client of this release {ours}",
-        f"run a Prefect server {ours}; others are not tested",
+        f"the server at {where} is {server_version}, and this release's client {client_version}",
+        f"run a Prefect server {client_version}; others are not tested",
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from promptops_platform.as_code import front_matter, prompt_files
 from promptops_platform.as_code.folder import Folder
-from promptops_platform.as_code.memory import FolderError
 from promptops_platform.as_code.paths import FOLDERS
 from promptops_platform.as_code.resources import Content, Identity
+from promptops_platform.as_code.sync_state import FolderError
 from promptops_platform.as_code.yaml_text import FileError
 from promptops_platform.imports import prompty
 from promptops_platform.imports.contents import (

@@ -54,7 +54,7 @@ class Readiness:
         self._engine = engine
         self._parts: Parts | None = None
         self._parts_at = 0.0
-        self._looking: asyncio.Task[Parts] | None = None
+        self._checking: asyncio.Task[Parts] | None = None
         # Checks that took too long and have not ended yet, by name.
         self._late: dict[str, asyncio.Task[Any]] = {}
 
@@ -64,19 +64,19 @@ class Readiness:
         clock = asyncio.get_running_loop().time
         if self._parts is not None and clock() - self._parts_at < GOOD_FOR_SECONDS:
             return self._parts
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(), name="readiness")
-        return await asyncio.shield(self._looking)
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check_all(), name="readiness")
+        return await asyncio.shield(self._checking)
 
     async def stop(self) -> None:
         """End checks in progress. Idempotent."""
-        tasks = {*self._late.values(), *([self._looking] if self._looking else [])}
+        tasks = {*self._late.values(), *([self._checking] if self._checking else [])}
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CHECK_SECONDS)
 
-    async def _look(self) -> Parts:
+    async def _check_all(self) -> Parts:
         database, disk, (engine, prefect) = await asyncio.gather(
             self._in_time("database", self._check_database, DATABASE_LATE),
             self._in_time("disk", self._check_disk, DISK_LATE),

@@ -281,14 +281,14 @@ class Hub:
                 continue
             if scope != group.scope:
                 group.scope = scope
-                self._have_refetched(group, is_console=subscription.is_console)
+                self._resync_all(group, is_console=subscription.is_console)
             if now != subscription:
                 for watcher in list(group):
                     self._leave(watcher)
                     watcher.subscription = now
                     self._join(watcher)
 
-    def _have_refetched(self, group: SubscriberGroup, *, is_console: bool) -> None:
+    def _resync_all(self, group: SubscriberGroup, *, is_console: bool) -> None:
         """Resynchronize watchers that now see other workspaces."""
         for resuming in group.resuming:
             self.resync(resuming)

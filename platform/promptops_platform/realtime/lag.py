@@ -20,7 +20,7 @@ class Lag(NamedTuple):
     seconds: float
 
 
-class _Remembered(NamedTuple):
+class _AnnouncedChange(NamedTuple):
     revision: int
     at: datetime
     change: Change
@@ -32,7 +32,7 @@ class RecentChanges:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._remembered: deque[_Remembered] = deque()
+        self._remembered: deque[_AnnouncedChange] = deque()
         # Changes up to this revision are forgotten; the time is when it was announced.
         self._start, self._started_at = 0, clock.now()
         self._newest = 0
@@ -49,7 +49,7 @@ class RecentChanges:
         for revision, change in ((numbered.revision, numbered.change) for numbered in changes):
             self._newest = revision
             if change.type == ChangeType.PROMPT_DELETED or change.type in SERVING:
-                self._remembered.append(_Remembered(revision, now, change))
+                self._remembered.append(_AnnouncedChange(revision, now, change))
         while len(self._remembered) > MOST_REMEMBERED:
             self._start, self._started_at, _ = self._remembered.popleft()
 

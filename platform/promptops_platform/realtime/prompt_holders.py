@@ -109,21 +109,21 @@ class PromptHolders:
         for place in places:
             by_key[place.key].append(place)
         tallies = dict.fromkeys(by_key, Tally())
-        look = _Look(self._snapshot, self._recent)
+        lookup = _Lookup(self._snapshot, self._recent)
         for program in await self._programs(actor, sorted(by_key)):
             for key in _held(program, by_key.keys()):
-                tally = look.tally(program, by_key[key])
+                tally = lookup.tally(program, by_key[key])
                 if tally is not None:
                     tallies[key] = tallies[key].plus(tally)
         return tallies
 
     async def groups(self, place: PromptPlace, *, actor: Actor) -> list[ProgramGroup]:
         """Return the programs that have a prompt in memory, largest group first."""
-        look = _Look(self._snapshot, self._recent)
+        lookup = _Lookup(self._snapshot, self._recent)
         members: defaultdict[tuple[str, str, str], list[tuple[Tally, int | None]]]
         members = defaultdict(list)
         for program in await self._programs(actor, [place.key]):
-            tally = look.tally(program, [place]) if _held(program, {place.key}) else None
+            tally = lookup.tally(program, [place]) if _held(program, {place.key}) else None
             if tally is not None:
                 group = (program.app, program.client_type, program.version)
                 members[group].append((tally, program.revision))
@@ -178,7 +178,7 @@ class PromptHolders:
         return programs
 
 
-class _Look:
+class _Lookup:
     """Values that one response needs more than once."""
 
     def __init__(self, snapshot: Snapshot, recent: RecentChanges) -> None:

@@ -36,7 +36,7 @@ class RunAnnouncer:
 
     def start(self) -> None:
         """Start announcing."""
-        self._task = asyncio.create_task(self._tell_forever(), name="run-events")
+        self._task = asyncio.create_task(self._announce_forever(), name="run-events")
 
     async def stop(self) -> None:
         """Stop announcing."""
@@ -47,7 +47,7 @@ class RunAnnouncer:
         if events := unpacked(signal):
             self._announce(events)
 
-    async def _tell_forever(self) -> None:
+    async def _announce_forever(self) -> None:
         while True:
             await self._events.happened.wait()
             await asyncio.sleep(GATHER_SECONDS)

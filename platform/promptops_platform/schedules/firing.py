@@ -39,7 +39,7 @@ MISSED = timedelta(minutes=1)
 REPLACE_SECONDS = 1.0
 
 
-class StillRuns(Exception):
+class PreviousRunActive(Exception):
     """The previous run has not ended."""
 
     def __init__(self, run_id: str) -> None:
@@ -47,7 +47,7 @@ class StillRuns(Exception):
         self.run_id = run_id
 
 
-class NothingToRun(Exception):
+class RunRefused(Exception):
     """Nothing is started; the message is the reason."""
 
 
@@ -129,9 +129,9 @@ class ScheduleFiring:
     async def _try(self, row: ScheduleRow, due: DueRun) -> DueAnswer:
         try:
             await self._start(row, due)
-        except StillRuns as error:
+        except PreviousRunActive as error:
             return await self._overlapping(row, due, error.run_id)
-        except NothingToRun as error:
+        except RunRefused as error:
             return refused(str(error))
         except (TooManyRequests, DatabaseUnavailable):
             raise
@@ -186,12 +186,12 @@ class ScheduleFiring:
         # one.
         await self._claims.require_free(transaction, due)
         if row is None or (due.automatic and row.paused):
-            raise NothingToRun("The schedule is paused or deleted")
+            raise RunRefused("The schedule is paused or deleted")
         if due.automatic and await repository.has_run_at(session, schedule_id, due.scheduled_at):
-            raise NothingToRun("This time of the schedule was already run")
+            raise RunRefused("This time of the schedule was already run")
         running = [at for at in await repository.unfinished_runs(session, row.id) if at != run.id]
         if running and due.automatic:
-            raise StillRuns(running[0])
+            raise PreviousRunActive(running[0])
 
     def _queues(self, row: ScheduleRow, due: DueRun) -> bool:
         """Whether a time waits for the previous run: missed times become due together."""

@@ -57,7 +57,7 @@ class ChildState:
 
     `pid` is set while it is running. `last_exit` is the last exit code, -N for signal N, and None
     before the first end or if the last start itself failed. `failures` counts consecutive early
-    ends; `born` is when the last start began, by the monotonic clock.
+    ends; `started_at` is when the last start began, by the monotonic clock.
     """
 
     name: str
@@ -66,10 +66,10 @@ class ChildState:
     restarts: int
     last_exit: int | None
     failures: int = field(default=0, compare=False)
-    born: float = field(default=0.0, compare=False)
+    started_at: float = field(default=0.0, compare=False)
 
 
-def _yield_to_us(pid: int) -> None:
+def _lower_priority(pid: int) -> None:
     """Give the child less CPU than this process, which serves requests, if both need it.
 
     Linux may schedule each session as one group, and then ignores niceness between sessions except
@@ -113,7 +113,7 @@ class Child:
         )
 
     def start(self) -> None:
-        self._keeper = asyncio.create_task(self._keep(), name=f"supervise-{self.spec.name}")
+        self._keeper = asyncio.create_task(self._run_forever(), name=f"supervise-{self.spec.name}")
 
     async def stop(self) -> None:
         """Send SIGTERM, and SIGKILL to the whole process group after the grace period.
@@ -138,11 +138,11 @@ class Child:
         if self._keeper is not None:
             await self._keeper
 
-    async def _keep(self) -> None:
+    async def _run_forever(self) -> None:
         while not self._stopping.is_set():
             self._phase = Phase.STARTING
             self._born = time.monotonic()
-            self._last_exit = await self._live_once()
+            self._last_exit = await self._run_once()
             if self._stopping.is_set():
                 break
             lived = time.monotonic() - self._born
@@ -152,7 +152,7 @@ class Child:
                 self._restarts += 1
         self._phase = Phase.STOPPED
 
-    async def _live_once(self) -> int | None:
+    async def _run_once(self) -> int | None:
         try:
             process = await self._spawn()
         except OSError as error:
@@ -160,7 +160,7 @@ class Child:
             return None
         self._process = process
         self._phase = Phase.RUNNING
-        _yield_to_us(process.pid)
+        _lower_priority(process.pid)
         _log.info("child_started", child=self.spec.name, pid=process.pid)
         if self._stopping.is_set():
             # The stop came while the process was being created, and found nothing to signal.

@@ -60,7 +60,7 @@ def _used_by(child: ChildState) -> float:
     try:
         status = Path(f"/proc/{child.pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return time.monotonic() - child.born
+        return time.monotonic() - child.started_at
     # The preceding name, in parentheses, may contain anything.
     fields = status.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

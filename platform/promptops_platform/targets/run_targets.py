@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.agents.planning import AgentPlanner, AskedRun
+from promptops_platform.agents.planning import AgentInputs, AgentPlanner
 from promptops_platform.agents.running import AgentRuns
 from promptops_platform.agents.service import AgentService
 from promptops_platform.db.unit_of_work import Database, Transaction
@@ -132,7 +132,7 @@ def _inputs(target: RunTarget) -> WorkflowInputs:
     )
 
 
-def _asked(target: RunTarget) -> AskedRun:
-    return AskedRun(
+def _asked(target: RunTarget) -> AgentInputs:
+    return AgentInputs(
         variables=dict(target.variables), version=target.version, env=target.env, stream=True
     )

@@ -18,7 +18,7 @@ from promptops_platform.triggers.approval_notices import ApprovalNotices
 from promptops_platform.triggers.client_watch import ClientWatch
 from promptops_platform.triggers.connection_health import ConnectionHealth
 from promptops_platform.triggers.delivering import SOURCE, Deliveries
-from promptops_platform.triggers.due import TriggerDeployments
+from promptops_platform.triggers.deployment_kind import TriggerDeployments
 from promptops_platform.triggers.firing import FiringRecorder
 from promptops_platform.triggers.firing_ends import FiringEnds
 from promptops_platform.triggers.inbound import InboundWebhooks

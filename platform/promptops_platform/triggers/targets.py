@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.agents.planning import AgentPlanner, AskedRun
+from promptops_platform.agents.planning import AgentInputs, AgentPlanner
 from promptops_platform.agents.service import AgentService
 from promptops_platform.agents.tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
@@ -81,7 +81,7 @@ class TriggerTargets:
                     transaction, draft, inputs, unknown, actor=actor
                 )
             else:
-                asked = AskedRun(variables, version=version, env=env)
+                asked = AgentInputs(variables, version=version, env=env)
                 await self._agent_planner.check_variables(
                     transaction, draft, asked, unknown, actor=actor
                 )

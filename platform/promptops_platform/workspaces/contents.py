@@ -32,7 +32,7 @@ class EnvironmentUse(Protocol):
         """Return the names of the workspace's environments that are in use."""
 
 
-def listed(held: Mapping[str, int]) -> str:
+def listed(counts: Mapping[str, int]) -> str:
     """Return a text such as `3 prompts, 1 workflow and 12 runs`."""
-    parts = [f"{number} {noun}{'' if number == 1 else 's'}" for noun, number in held.items()]
+    parts = [f"{number} {noun}{'' if number == 1 else 's'}" for noun, number in counts.items()]
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else "nothing"

@@ -64,23 +64,29 @@ class EnvironmentList:
         Raises BadRequest for an empty list, a repeated name or a new environment in a list that is
         too long, Conflict if a removed environment is in use, NotFound and Forbidden.
         """
-        place = await self._workspaces.locked(
+        workspace_row = await self._workspaces.locked(
             transaction, workspace, Permission.WORKSPACES_MANAGE, actor=actor
         )
         _check(environments)
-        rows = await repository.environments(transaction.session, place.id)
+        rows = await repository.environments(transaction.session, workspace_row.id)
         before = _shown(rows)
         kept = {row.name: row for row in rows}
         _refuse_more(environments, kept.keys())
         await self._leave_out(
-            transaction, place, kept.keys() - {environment.name for environment in environments}
+            transaction,
+            workspace_row,
+            kept.keys() - {environment.name for environment in environments},
         )
         rows = []
         for position, environment in enumerate(environments):
             row = kept.get(environment.name)
             if row is None:
-                await repository.append_environment(transaction.session, place.id, environment.name)
-                row = await repository.environment(transaction.session, place.id, environment.name)
+                await repository.append_environment(
+                    transaction.session, workspace_row.id, environment.name
+                )
+                row = await repository.environment(
+                    transaction.session, workspace_row.id, environment.name
+                )
                 assert row is not None, "it was appended, and the workspace is locked"
             row.position = position
             for setting in SETTINGS:
@@ -88,17 +94,17 @@ class EnvironmentList:
                 if value is not None:
                     setattr(row, setting, value)
             rows.append(row)
-        self._recorded(transaction, actor, place, before, _shown(rows))
+        self._recorded(transaction, actor, workspace_row, before, _shown(rows))
         return rows
 
     async def _leave_out(
-        self, transaction: Transaction, place: WorkspaceRow, names: set[str]
+        self, transaction: Transaction, workspace_row: WorkspaceRow, names: set[str]
     ) -> None:
         for name in sorted(names):
-            await repository.remove_environment(transaction.session, place.id, name)
+            await repository.remove_environment(transaction.session, workspace_row.id, name)
         # Looked up after the removal: from now on nobody can use them unnoticed.
         for use in self._uses if names else ():
-            used = names & set(await use.environments(transaction, place.id))
+            used = names & set(await use.environments(transaction, workspace_row.id))
             if used:
                 raise Conflict(
                     f"environments: {', '.join(sorted(used))} can't be removed while {use.nouns} "
@@ -109,23 +115,23 @@ class EnvironmentList:
         self,
         transaction: Transaction,
         actor: Actor,
-        place: WorkspaceRow,
+        workspace_row: WorkspaceRow,
         before: dict[str, Any],
         after: dict[str, Any],
     ) -> None:
         if before == after:
             return
-        self._environments.changed(transaction, place.id)
+        self._environments.changed(transaction, workspace_row.id)
         names = ", ".join(environment["name"] for environment in after["environments"])
         self._audit.record(
             transaction,
             actor=actor,
             action="update",
             resource="workspace",
-            resource_id=place.id,
-            key=place.slug,
+            resource_id=workspace_row.id,
+            key=workspace_row.slug,
             summary=f"environments are now {names}",
-            workspace_id=place.id,
+            workspace_id=workspace_row.id,
             before=before,
             after=after,
         )

@@ -66,39 +66,41 @@ class MemberService:
         self, transaction: Transaction, workspace: str, user: str, role: Role, *, actor: Actor
     ) -> Membership:
         """Add a user, by id or name, or change a member's role; raises NotFound and Forbidden."""
-        place = await self._locked(transaction, workspace, actor)
+        workspace_row = await self._locked(transaction, workspace, actor)
         account = await self._users.find(transaction, user)
-        row = await repository.member(transaction.session, place.id, account.id)
+        row = await repository.member(transaction.session, workspace_row.id, account.id)
         before = None if row is None else {"role": row.role}
         if row is None:
             row = MemberRow(
-                workspace_id=place.id,
+                workspace_id=workspace_row.id,
                 user_id=account.id,
                 role=role,
                 created_at=self._clock.now(),
             )
             transaction.session.add(row)
         row.role = role
-        action, summary = ("update", "is now") if before else ("create", "came in as")
+        action, summary = ("update", "is now") if before else ("create", "was added as")
         summary = f"{account.username} {summary} {role}"
-        self._recorded(transaction, actor, place, account, action, summary, before, {"role": role})
+        self._recorded(
+            transaction, actor, workspace_row, account, action, summary, before, {"role": role}
+        )
         return Membership(row, account.username)
 
     async def remove(
         self, transaction: Transaction, workspace: str, user: str, *, actor: Actor
     ) -> None:
         """Remove a member; raises NotFound and Forbidden."""
-        place = await self._locked(transaction, workspace, actor)
+        workspace_row = await self._locked(transaction, workspace, actor)
         account = await self._users.find(transaction, user)
-        row = await repository.member(transaction.session, place.id, account.id)
+        row = await repository.member(transaction.session, workspace_row.id, account.id)
         if row is None:
             raise NotFound(
-                f"user {user!r} is not a member of workspace {place.slug!r}; "
-                f"GET /api/workspaces/{place.id}/members lists them"
+                f"user {user!r} is not a member of workspace {workspace_row.slug!r}; "
+                f"GET /api/workspaces/{workspace_row.id}/members lists them"
             )
         await transaction.session.delete(row)
         before, summary = {"role": known_role(row.role)}, f"{account.username} was removed"
-        self._recorded(transaction, actor, place, account, "delete", summary, before)
+        self._recorded(transaction, actor, workspace_row, account, "delete", summary, before)
 
     async def _locked(self, transaction: Transaction, workspace: str, actor: Actor) -> WorkspaceRow:
         return await self._workspaces.locked(

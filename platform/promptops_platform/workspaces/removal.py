@@ -49,7 +49,7 @@ class WorkspaceRemoval:
         # From here on, nothing more can be created in it.
         if await repository.lock(transaction.session, row.id, from_new_content=True) is None:
             raise NotFound(f"workspace {name!r} not found; it was deleted meanwhile")
-        held = await self._emptied(transaction, row.id, force)
+        counts = await self._emptied(transaction, row.id, force)
         await repository.remove(transaction.session, row.id)
         self._changes.record(
             transaction, Change(ChangeType.WORKSPACE_DELETED, row.id, workspace_id=row.id)
@@ -61,9 +61,9 @@ class WorkspaceRemoval:
             resource="workspace",
             resource_id=row.id,
             key=row.slug,
-            summary=f"deleted workspace {row.name} with {listed(held)}",
+            summary=f"deleted workspace {row.name} with {listed(counts)}",
             workspace_id=row.id,
-            before={**shown(row), "held": held},
+            before={**shown(row), "held": counts},
         )
 
     async def _emptied(
@@ -72,22 +72,22 @@ class WorkspaceRemoval:
         """Return what it contained; everything is deleted."""
         if not force:
             await self._refuse_contents(transaction, workspace_id)
-        held = {}
+        counts = {}
         for content in self._contents:
             if number := await content.clear(transaction, workspace_id):
-                held[content.noun] = number
-        return held
+                counts[content.noun] = number
+        return counts
 
     async def _refuse_contents(self, transaction: Transaction, workspace_id: str) -> None:
-        held, removals = {}, {}
+        counts, removals = {}, {}
         for content in self._contents:
             if content.removal is None:
                 continue
             if number := await content.count(transaction, workspace_id):
-                held[content.noun], removals[content.noun] = number, content.removal
-        if held:
+                counts[content.noun], removals[content.noun] = number, content.removal
+        if counts:
             raise Conflict(
-                f"workspace {workspace_id!r} still contains {listed(held)}; delete these first "
+                f"workspace {workspace_id!r} still contains {listed(counts)}; delete these first "
                 f"({', '.join(removals.values())}), or send ?force=true to delete them with it",
-                fields={"holds": held, "removed_by": removals},
+                fields={"holds": counts, "removed_by": removals},
             )

@@ -19,9 +19,9 @@ async def due_at(platform: RunningPlatform, approval_id: str) -> datetime | None
         return None if row is None else row.at
 
 
-async def go_off(platform: RunningPlatform, approval_id: str) -> None:
+async def fire(platform: RunningPlatform, approval_id: str) -> None:
     async with platform.platform.database.write() as transaction:
-        await platform.platform.approvals.reminders.go_off(transaction, approval_id)
+        await platform.platform.approvals.reminders.fire(transaction, approval_id)
 
 
 async def test_each_reminder_fires_once_until_the_decision(platform: RunningPlatform) -> None:
@@ -42,13 +42,13 @@ async def test_each_reminder_fires_once_until_the_decision(platform: RunningPlat
     assert (event["message"], event["step"], event["reminder"]) == ("Send it?", "ask", 0)
     assert event["url"].endswith(f"/w/default/runs/{row['run_id']}")
     for number, hours in ((1, 1.0), (2, 2.0)):
-        await go_off(platform, approval_id)
+        await fire(platform, approval_id)
         fired = await events(platform, reminded)
         assert [event["reminder"] for event in fired] == list(range(1, number + 1))
         assert await due_at(platform, approval_id) == begun + timedelta(hours=hours)
     assert (await decide(platform.http, row)).status_code == 200
     assert await due_at(platform, approval_id) is None
-    await go_off(platform, approval_id)
+    await fire(platform, approval_id)
     assert len(await events(platform, reminded)) == 2
 
 

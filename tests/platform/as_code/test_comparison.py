@@ -3,9 +3,9 @@
 import pytest
 
 from promptops_platform.as_code.comparison import Status, compare
-from promptops_platform.as_code.memory import Base
 from promptops_platform.as_code.remote import Stored
 from promptops_platform.as_code.resources import Content, Identity
+from promptops_platform.as_code.sync_state import Base
 
 GREETING = Identity("prompt", "greeting", "prod")
 A, B, C = (Content("prompt", {"content": text}) for text in "abc")

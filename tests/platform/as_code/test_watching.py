@@ -11,7 +11,7 @@ from harness.people import new_workspace, sent
 from harness.platform import TOKEN, RunningPlatform, until
 from promptops_platform.as_code.folder import Folder
 from promptops_platform.as_code.remote import Remote
-from promptops_platform.as_code.sync import Sync, Wishes
+from promptops_platform.as_code.sync import Sync, SyncOptions
 from promptops_platform.as_code.watching import Watch
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -38,7 +38,7 @@ class Watched:
 @pytest_asyncio.fixture
 async def watched(platform: RunningPlatform, tmp_path: Path) -> AsyncIterator[Watched]:
     watched = Watched(platform, tmp_path, await new_workspace(platform))
-    running = asyncio.create_task(asyncio.to_thread(watched.watch.run, Wishes()))
+    running = asyncio.create_task(asyncio.to_thread(watched.watch.run, SyncOptions()))
     yield watched
     watched.watch.stop()
     await running

@@ -26,7 +26,7 @@ async def scheduled(team: Team) -> tuple[dict[str, Any], dict[str, Any]]:
 async def let_timer_go_off(team: Team, request: dict[str, Any]) -> DueAnswer:
     """What Prefect's flow run does when its time has come."""
     due = DueRun("flow-run", TIMER, request["id"], AT, automatic=False)
-    return await team.platform.platform.deployments.timers.go_off(due)
+    return await team.platform.platform.deployments.timers.fire(due)
 
 
 async def read(team: Team, request: dict[str, Any]) -> dict[str, Any]:

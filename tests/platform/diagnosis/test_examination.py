@@ -19,17 +19,17 @@ from harness.prefect_server import PrefectServer
 from promptops_platform.data_folder import DataFolderLock
 from promptops_platform.db.schema import VERSION_TABLE, migrate
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.diagnosis.database import look_at_database
+from promptops_platform.diagnosis.database import check_database
 from promptops_platform.diagnosis.elsewhere import (
-    look_at_models,
-    look_at_token,
-    look_at_traces,
+    check_models,
+    check_token,
+    check_traces,
 )
 from promptops_platform.diagnosis.examination import examine
 from promptops_platform.diagnosis.finding import Finding
-from promptops_platform.diagnosis.folder import look_at_folder
-from promptops_platform.diagnosis.installation import look_at_installation
-from promptops_platform.diagnosis.running import look_at_platform, look_at_prefect
+from promptops_platform.diagnosis.folder import check_folder
+from promptops_platform.diagnosis.installation import check_installation
+from promptops_platform.diagnosis.running import check_platform, check_prefect
 from promptops_platform.diagnosis.shown_settings import shown_settings
 from promptops_platform.settings import Settings
 
@@ -72,7 +72,7 @@ async def test_a_folder_that_was_used_is_left_as_it_is(
     async with running_platform(settings):
         pass
     before = files(data_folder)
-    findings = await look_at_database(settings)
+    findings = await check_database(settings)
     assert findings[0].level == "ok", findings
     assert "this release's schema" in findings[0].text
     assert files(data_folder) == before
@@ -83,7 +83,7 @@ async def test_it_looks_into_the_database_of_a_platform_that_runs(
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder)
     async with running_platform(settings):
-        by_check = {finding.check: finding for finding in await look_at_database(settings)}
+        by_check = {finding.check: finding for finding in await check_database(settings)}
     assert by_check["database"].level == "ok"
     assert by_check["secrets"].level == "warning"
     assert by_check["secrets"].remedy == "promptops set-password admin"
@@ -95,13 +95,13 @@ async def test_default_secrets_are_a_problem_in_production(data_folder: Path) ->
     async with running_platform(a_settings(data_folder)):
         pass
     settings = a_settings(data_folder, env="production")
-    findings = [*await look_at_token(settings), *await look_at_database(settings)]
+    findings = [*await check_token(settings), *await check_database(settings)]
     assert [finding.level for finding in findings if finding.check == "secrets"] == [
         "problem",
         "problem",
     ]
     own = a_settings(data_folder, token=SecretStr("my own"))
-    assert levels(await look_at_token(own)) == ["ok"]
+    assert levels(await check_token(own)) == ["ok"]
 
 
 async def test_a_foreign_database_is_named_and_untouched(data_folder: Path) -> None:
@@ -110,7 +110,7 @@ async def test_a_foreign_database_is_named_and_untouched(data_folder: Path) -> N
     connection.execute("CREATE TABLE invoices (id)")
     connection.close()
     before = files(data_folder)
-    finding = only(await look_at_database(settings))
+    finding = only(await check_database(settings))
     assert finding.level == "problem"
     assert "did not make (invoices)" in finding.text
     assert files(data_folder) == before
@@ -126,7 +126,7 @@ async def test_a_newer_and_an_older_schema_are_told_apart(
         async with database.engines.writer.begin() as connection:
             was = await connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
             await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
-        finding = only(await look_at_database(settings))
+        finding = only(await check_database(settings))
         assert finding.level == level, finding
         assert revision in finding.text
         async with database.engines.writer.begin() as connection:
@@ -140,7 +140,7 @@ async def test_a_newer_and_an_older_schema_are_told_apart(
 
 async def test_a_broken_file_is_a_problem(data_folder: Path) -> None:
     (data_folder / "promptops.db").write_bytes(b"this is no database " * 500)
-    finding = only(await look_at_database(a_settings(data_folder)))
+    finding = only(await check_database(a_settings(data_folder)))
     assert finding.level == "problem"
     assert "not a database" in finding.text
 
@@ -149,7 +149,7 @@ async def test_an_empty_database_is_fine(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder, empty=True)
-    finding = only(await look_at_database(settings))
+    finding = only(await check_database(settings))
     assert finding.level == "ok"
     assert files(data_folder) == {}
 
@@ -162,7 +162,7 @@ async def test_a_database_that_can_not_be_reached_is_a_problem(
         port = listening.getsockname()[1] if silent else free_port()
         url = SecretStr(f"postgresql://ada:secret-word@127.0.0.1:{port}/registry")
         settings = a_settings(data_folder, database_url=url)
-        finding = only(await look_at_database(settings, seconds=0.5))
+        finding = only(await check_database(settings, seconds=0.5))
     assert finding.level == "problem"
     assert f"127.0.0.1:{port}" in finding.text
     assert "secret-word" not in finding.text
@@ -171,25 +171,25 @@ async def test_a_database_that_can_not_be_reached_is_a_problem(
 async def test_a_locked_folder_names_who_holds_it(data_folder: Path) -> None:
     settings = a_settings(data_folder)
     with DataFolderLock(data_folder):
-        findings = await look_at_folder(settings)
+        findings = await check_folder(settings)
         assert "in use by the PromptOps with pid" in findings[0].text
         # That platform does not answer: it was started on another address.
-        assert only(await look_at_platform(settings)).level == "problem"
-    assert "no platform runs on it" in (await look_at_folder(settings))[0].text
+        assert only(await check_platform(settings)).level == "problem"
+    assert "no platform runs on it" in (await check_folder(settings))[0].text
 
 
 async def test_folders_that_can_not_be_used(data_folder: Path) -> None:
     file = data_folder / "file"
     file.write_text("")
-    assert (await look_at_folder(a_settings(file)))[0].level == "problem"
+    assert (await check_folder(a_settings(file)))[0].level == "problem"
     deep = data_folder / ("x" * 120)
-    assert (await look_at_folder(a_settings(deep)))[-1].remedy.startswith("set PROMPTOPS_DATA")
+    assert (await check_folder(a_settings(deep)))[-1].remedy.startswith("set PROMPTOPS_DATA")
 
 
 async def test_a_taken_port_is_a_problem(data_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        finding = only(await look_at_platform(a_settings(data_folder, addr=f"127.0.0.1:{port}")))
+        finding = only(await check_platform(a_settings(data_folder, addr=f"127.0.0.1:{port}")))
     assert finding.level == "problem"
     assert f"127.0.0.1:{port}" in finding.text
 
@@ -200,7 +200,7 @@ async def test_prefect_by_version_login_and_absence(
     async def look(url: str, auth: str | None) -> Finding:
         secret = SecretStr(auth) if auth else None
         settings = a_settings(data_folder, prefect_api_url=url, prefect_api_auth_string=secret)
-        return only(await look_at_prefect(settings))
+        return only(await check_prefect(settings))
 
     assert (await look(prefect_server.api_url, prefect_server.auth)).level == "ok"
     refused = await look(prefect_server.api_url, "admin:wrong")
@@ -214,25 +214,25 @@ async def test_prefect_by_version_login_and_absence(
 async def test_a_server_that_is_no_prefect_is_told(data_folder: Path) -> None:
     async with running_platform(a_settings(data_folder)) as other:
         url = f"http://127.0.0.1:{other.port}/api"
-        finding = only(await look_at_prefect(a_settings(data_folder, prefect_api_url=url)))
+        finding = only(await check_prefect(a_settings(data_folder, prefect_api_url=url)))
     assert finding.level == "problem"
 
 
 async def test_collectors_and_models(data_folder: Path) -> None:
     with otlp_collector() as collector:
         settings = a_settings(data_folder, otel_endpoint=collector.url)
-        assert levels(await look_at_traces(settings)) == ["ok"]
+        assert levels(await check_traces(settings)) == ["ok"]
         hosts = collector.url.removeprefix("http://")
-        assert levels(await look_at_models(a_settings(data_folder, provider_hosts=hosts))) == ["ok"]
-    assert levels(await look_at_traces(settings)) == ["warning"]
+        assert levels(await check_models(a_settings(data_folder, provider_hosts=hosts))) == ["ok"]
+    assert levels(await check_traces(settings)) == ["warning"]
     nothing = f"127.0.0.1:{free_port()}"
-    assert levels(await look_at_models(a_settings(data_folder, provider_hosts=nothing))) == [
+    assert levels(await check_models(a_settings(data_folder, provider_hosts=nothing))) == [
         "warning"
     ]
 
 
 async def test_the_installation_fits() -> None:
-    findings = await look_at_installation()
+    findings = await check_installation()
     assert levels(findings) == ["ok", "ok"]
     assert "prefect 3.8.8" in findings[1].text
 
@@ -268,10 +268,10 @@ async def test_what_a_start_would_refuse_in_the_data_folder_is_a_problem(
         await new_connection(platform)
     (data_folder / "secret.key").unlink()
     before = files(data_folder)
-    (key,) = [finding for finding in await look_at_database(settings) if finding.level == "problem"]
+    (key,) = [finding for finding in await check_database(settings) if finding.level == "problem"]
     assert "secret.key is missing" in key.text
     assert files(data_folder) == before
     (data_folder / "promptops.db").unlink()
-    assert "promptops up --new" in only(await look_at_database(settings)).remedy
+    assert "promptops up --new" in only(await check_database(settings)).remedy
     spoil(data_folder)
-    assert levels(await look_at_folder(settings))[-2:] == ["problem", "warning"]
+    assert levels(await check_folder(settings))[-2:] == ["problem", "warning"]

@@ -38,7 +38,7 @@ from harness.schedules import (
     schedule_once,
 )
 from harness.workflows import running
-from promptops_platform.diagnosis.database import look_at_database
+from promptops_platform.diagnosis.database import check_database
 from promptops_platform.settings import Settings
 
 __all__ = ["running"]
@@ -189,7 +189,7 @@ async def test_a_database_restored_from_an_older_copy_is_reconciled_and_said(
                 assert f'promptops_prefect_corrections_total{{change="{change}"}} 1.0' in metrics
             (finding,) = [
                 finding
-                for finding in await look_at_database(settings)
+                for finding in await check_database(settings)
                 if finding.check == "deployments"
             ]
             assert f"corrected {names[0]}" in finding.text

@@ -81,11 +81,11 @@ async def test_a_child_that_always_dies_is_started_ever_more_slowly(tmp_path: Pa
     await until(lambda: log.exists() and len(log.read_text().split()) >= 5)
     before = only(supervisor)
     await supervisor.stop()
-    born = [float(line) for line in log.read_text().split()]
-    pauses = [later - earlier for earlier, later in itertools.pairwise(born[:5])]
+    started_at = [float(line) for line in log.read_text().split()]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(started_at[:5])]
     # At least half of each, by which replicas are kept out of step; a busy machine adds to it.
     assert all(pause > 0.5 * 0.05 * 2**number for number, pause in enumerate(pauses)), pauses
-    assert born[4] - born[3] > 0.2
+    assert started_at[4] - started_at[3] > 0.2
     assert (before.last_exit, before.restarts) == (3, 4)
 
 

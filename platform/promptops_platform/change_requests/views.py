@@ -34,7 +34,7 @@ def order_of(row: ChangeRequestRow) -> ServedOrder:
     return ServedOrder(row.action, row.resource_id, row.arguments)
 
 
-class Answers:
+class RequestViews:
     """Adds values that are computed for each response: approvals, whether the request is outdated,
     and the caller's rights."""
 

@@ -31,7 +31,7 @@ class Base:
 
 
 @dataclass(slots=True)
-class ServerMemory:
+class ServerState:
     """The state of one workspace of a server, which may have several addresses."""
 
     addresses: set[str]
@@ -39,14 +39,14 @@ class ServerMemory:
     bases: dict[Identity, Base] = field(default_factory=dict)
 
 
-class Memory:
+class SyncState:
     """Raises FolderError for a damaged file."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / MEMORY_FILE
         self._servers = self._load()
 
-    def of(self, address: str, workspace: str, ids: Collection[str]) -> ServerMemory:
+    def of(self, address: str, workspace: str, ids: Collection[str]) -> ServerState:
         """Return the stored state of the server at that address, or of the one with resources of
         these ids."""
         for server in self._servers:
@@ -56,7 +56,7 @@ class Memory:
             if server.workspace == workspace and is_same:
                 server.addresses.add(address)
                 return server
-        server = ServerMemory({address}, workspace)
+        server = ServerState({address}, workspace)
         self._servers.append(server)
         return server
 
@@ -77,12 +77,12 @@ class Memory:
         text = json.dumps({"format": _FORMAT, "servers": servers}, indent=1, ensure_ascii=False)
         replace_file(self._path, f"{text}\n")
 
-    def _load(self) -> list[ServerMemory]:
+    def _load(self) -> list[ServerState]:
         try:
-            memory = json.loads(self._path.read_text(encoding="utf-8"))
-            if memory["format"] != _FORMAT:
+            sync_state = json.loads(self._path.read_text(encoding="utf-8"))
+            if sync_state["format"] != _FORMAT:
                 raise FolderError(f"{self._path} was written by a newer release; install that one")
-            return [_server(item) for item in memory["servers"]]
+            return [_server(item) for item in sync_state["servers"]]
         except FileNotFoundError:
             return []
         except FolderError:
@@ -94,9 +94,9 @@ class Memory:
             ) from None
 
 
-def _server(item: dict[str, Any]) -> ServerMemory:
+def _server(item: dict[str, Any]) -> ServerState:
     bases = {
         Identity(row["kind"], row["key"], row["env"]): Base(row["id"], row["revision"], row["hash"])
         for row in item["resources"]
     }
-    return ServerMemory(set(item["addresses"]), item["workspace"], bases)
+    return ServerState(set(item["addresses"]), item["workspace"], bases)
