@@ -22,7 +22,7 @@ class FairQueue:
         self.waiting = 0
 
     async def enter(self, line: str) -> None:
-        """Wait for a place, which the caller has to `leave`; raises LineFull. If too many wait in
+        """Wait for a place, which the caller has to `leave`; raises QueueFull. If too many wait in
         total, the last one of the longest line is refused."""
         if self._free and not self._lines:
             self._free -= 1

@@ -63,7 +63,7 @@ def refuse_unprintable(value: str) -> str:
     if match:
         code = ord(match.group())
         kind = "control character" if code < 0x20 else "lone surrogate"
-        raise ValueError(f"holds the {kind} U+{code:04X}; remove it")
+        raise ValueError(f"contains the {kind} U+{code:04X}; remove it")
     return value
 
 
@@ -115,7 +115,7 @@ def _refuse(pattern: re.Pattern[str], kind: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         match = pattern.search(value)
         if match:
-            raise ValueError(f"holds the {kind} U+{ord(match.group()):04X}; remove it")
+            raise ValueError(f"contains the {kind} U+{ord(match.group()):04X}; remove it")
         return value
 
     return check
@@ -155,8 +155,8 @@ def _key(value: str) -> str:
     match = KEY_REFUSED.search(_without_invisible(_one_line(value)))
     if match:
         raise ValueError(
-            f"holds {match.group()!r}; use letters, digits and signs like - _ . : but no blanks, "
-            "quotes or any of / \\ % & < > ? #"
+            f"contains {match.group()!r}; use letters, digits and signs like - _ . : but no "
+            "blanks, quotes or any of / \\ % & < > ? #"
         )
     if value in {".", ".."}:
         raise ValueError("can't be a dot or two, which are folders in a URL")
@@ -165,7 +165,7 @@ def _key(value: str) -> str:
 
 def _without_colon(value: str) -> str:
     if ":" in value:
-        raise ValueError("holds ':', which separates slug and key; use - instead")
+        raise ValueError("contains ':', which separates slug and key; use - instead")
     return value
 
 
@@ -183,7 +183,7 @@ def refuse_unprintable_inside(value: Any) -> Any:
         elif isinstance(inner_value, list):
             pending.extend((inner, depth + 1) for inner in inner_value)
         elif isinstance(inner_value, float) and not math.isfinite(inner_value):
-            raise ValueError("holds NaN or Infinity, which is not JSON; send a number or null")
+            raise ValueError("contains NaN or Infinity, which is not JSON; send a number or null")
     return value
 
 

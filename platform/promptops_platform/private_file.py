@@ -64,7 +64,7 @@ def read_private(path: Path) -> str | None:
     try:
         return content.decode().strip()
     except UnicodeDecodeError:
-        raise FileNotUsable(f"{path} holds no text") from None
+        raise FileNotUsable(f"{path} contains no text") from None
 
 
 def _check_kind(path: Path, descriptor: int) -> None:

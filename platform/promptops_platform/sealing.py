@@ -67,7 +67,7 @@ def parsed_keys(text: str) -> list[bytes]:
     without repeating a key."""
     keys = [_parsed(key.strip()) for key in text.split(",") if key.strip()]
     if not keys:
-        raise ValueError(f"holds no key; {REMEDY}")
+        raise ValueError(f"contains no key; {REMEDY}")
     return keys
 
 

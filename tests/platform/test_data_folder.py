@@ -361,9 +361,9 @@ def test_a_folder_of_somebody_else_is_refused(data_folder: Path) -> None:
     data_folder.chmod(0o777)
     program = (
         "import os, sys, pathlib\n"
-        "from promptops_platform.data_folder.permissions import keep_others_out\n"
+        "from promptops_platform.data_folder.permissions import remove_write_permissions\n"
         "os.setuid(65534)\n"
-        "keep_others_out(pathlib.Path(sys.argv[1]), None)"
+        "remove_write_permissions(pathlib.Path(sys.argv[1]), None)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(data_folder)],

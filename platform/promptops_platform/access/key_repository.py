@@ -117,13 +117,13 @@ async def count_keys(session: AsyncSession, workspace_id: str) -> int:
 
 async def clear_keys(session: AsyncSession, workspace_id: str) -> int:
     """Delete the keys that are bound to a workspace; return how many."""
-    gone = await session.execute(
+    deleted = await session.execute(
         delete(ApiKeyRow)
         .where(ApiKeyRow.workspace_id == workspace_id)
         .returning(ApiKeyRow.id)
         .execution_options(synchronize_session=False)
     )
-    return len(gone.all())
+    return len(deleted.all())
 
 
 async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:

@@ -54,7 +54,7 @@ class Approval(Resource):
     form: dict[str, Any] = Field(description="JSON Schema of the values; empty for none.")
     roles: list[str] = Field(description="Whoever has one of these, or a higher one, decides.")
     members: list[str] = Field(
-        description="User names of those who decide besides; with neither roles nor members, "
+        description="User names of further deciders; with neither roles nor members, "
         "everybody who may run the workflow."
     )
     allow_link: bool = Field(description="Whether links may decide without an account.")

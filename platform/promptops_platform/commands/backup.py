@@ -23,7 +23,7 @@ def backup(file: BackupFile) -> None:
     def make() -> None:
         manifest = asyncio.run(make_backup(settings, file))
         typer.echo(f"Wrote {file} ({file.stat().st_size:,} bytes): {_contents(manifest)}.")
-        typer.echo(_kept_apart(settings))
+        typer.echo(_not_included(settings))
 
     guarded(make)
 
@@ -66,7 +66,7 @@ def _contents(manifest: Manifest) -> str:
     )
 
 
-def _kept_apart(settings: Settings) -> str:
+def _not_included(settings: Settings) -> str:
     keys = "PROMPTOPS_SECRET_KEY" if settings.secret_key else f"{settings.data / 'secret.key'}"
     others = "PROMPTOPS_TOKEN and the other settings"
     if settings.prefect_api_url:

@@ -44,7 +44,7 @@ def read_instance(data: Path) -> Instance | None:
         return None
     lines = text.splitlines()
     if not 1 <= len(lines) <= 2 or not all(ID.fullmatch(line) for line in lines):
-        what = "holds no instance id" if text else "is empty"
+        what = "contains no instance id" if text else "is empty"
         raise DataFolderNotUsable(f"{path} {what}; {REMEDY}")
     return Instance(lines[0], lines[1] if len(lines) > 1 else None)
 

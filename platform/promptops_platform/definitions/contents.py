@@ -25,13 +25,13 @@ class DefinitionContents(Generic[RowT]):
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
         """Delete all definitions with their versions, and add each deletion to the change feed."""
-        gone = await repository.clear(transaction.session, self._kind.table, workspace_id)
-        for resource_id, key, version in gone:
+        deleted = await repository.clear(transaction.session, self._kind.table, workspace_id)
+        for resource_id, key, version in deleted:
             change = Change(
                 self._kind.deleted, resource_id, workspace_id, key, version=str(version)
             )
             self._changes.record(transaction, change)
-        return len(gone)
+        return len(deleted)
 
 
 class ServedEnvironments:

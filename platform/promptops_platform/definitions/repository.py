@@ -151,13 +151,13 @@ async def clear(
             .where(dependent.workspace_id == workspace_id, dependent.resource_id.in_(own))
             .execution_options(synchronize_session=False)
         )
-    gone = await session.execute(
+    deleted = await session.execute(
         delete(table)
         .where(table.workspace_id == workspace_id)
         .returning(table.id, table.key, table.version)
         .execution_options(synchronize_session=False)
     )
-    return gone.all()
+    return deleted.all()
 
 
 def _versions_of(resource_id: str) -> Select[tuple[DefinitionVersionRow]]:

@@ -93,18 +93,18 @@ class DueWatch:
             async for event in events:
                 if isinstance(event, FlowRunDue):
                     if event.flow_run_id not in self._deciding:
-                        self._decide_apart(due, event)
+                        self._decide_in_task(due, event)
                 elif isinstance(event, PrefectReady):
-                    self._apart(self._prefect_ready())
+                    self._in_task(self._prefect_ready())
                 else:
-                    self._apart(self._paused(event))
+                    self._in_task(self._paused(event))
 
-    def _decide_apart(self, due: DueFlowRuns, event: FlowRunDue) -> None:
+    def _decide_in_task(self, due: DueFlowRuns, event: FlowRunDue) -> None:
         task = asyncio.create_task(self._answer(due, event), name=f"due-{event.flow_run_id}")
         self._deciding[event.flow_run_id] = task
         task.add_done_callback(lambda _: self._deciding.pop(event.flow_run_id))
 
-    def _apart(self, work: Awaitable[None]) -> None:
+    def _in_task(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._others.add(task)
         task.add_done_callback(self._others.discard)

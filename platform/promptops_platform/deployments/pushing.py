@@ -43,9 +43,9 @@ class DeploymentPushes:
         self._changed: dict[Owner, None] = {}
         # Whether the last attempt failed because the engine, Prefect or the database was
         # unavailable.
-        self._is_away = False
+        self._is_unavailable = False
         self._attempts: dict[Owner, asyncio.Event] = {}
-        self._there_are_some = asyncio.Event()
+        self._has_changes = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -64,11 +64,11 @@ class DeploymentPushes:
             self._changed.pop(owner, None)
             self._changed[owner] = None
         if owners:
-            self._there_are_some.set()
+            self._has_changes.set()
 
     async def attempted(self, owner: Owner, seconds: float) -> None:
         """Wait, at most `seconds`, until an attempt to send this one was made."""
-        if self._task is not None and owner in self._changed and not self._is_away:
+        if self._task is not None and owner in self._changed and not self._is_unavailable:
             attempt = self._attempts.setdefault(owner, asyncio.Event())
             await happens_within(attempt, seconds)
 
@@ -83,20 +83,20 @@ class DeploymentPushes:
 
     async def _push_forever(self) -> None:
         while True:
-            await self._there_are_some.wait()
-            self._there_are_some.clear()
+            await self._has_changes.wait()
+            self._has_changes.clear()
             for owner in list(self._changed):
                 # Before it is read, because another change adds it again.
                 self._changed.pop(owner, None)
-                is_put = await self._push(owner)
-                self._is_away = not is_put
-                self._tried([owner] if is_put else list(self._attempts))
-                if not is_put:
+                is_sent = await self._push(owner)
+                self._is_unavailable = not is_sent
+                self._mark_attempted([owner] if is_sent else list(self._attempts))
+                if not is_sent:
                     self.add(owner)
                     await asyncio.sleep(AGAIN_SECONDS)
                     break
 
-    def _tried(self, owners: Iterable[Owner]) -> None:
+    def _mark_attempted(self, owners: Iterable[Owner]) -> None:
         """End the waiting for an attempt with these."""
         for owner in owners:
             if attempt := self._attempts.pop(owner, None):

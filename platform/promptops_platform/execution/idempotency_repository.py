@@ -70,7 +70,7 @@ async def prune(session: AsyncSession, before: datetime, most: int) -> int:
         .with_for_update(skip_locked=True)
         .cte()
     )
-    gone = await session.execute(
+    deleted = await session.execute(
         delete(IdempotencyKeyRow)
         .where(
             tuple_(IdempotencyKeyRow.caller_id, IdempotencyKeyRow.key_hash).in_(
@@ -80,7 +80,7 @@ async def prune(session: AsyncSession, before: datetime, most: int) -> int:
         .returning(IdempotencyKeyRow.run_id)
         .execution_options(synchronize_session=False)
     )
-    return len(gone.all())
+    return len(deleted.all())
 
 
 async def sealed_answers(session: AsyncSession) -> AsyncIterator[IdempotencyKeyRow]:

@@ -39,9 +39,9 @@ class RetryRetention:
         removed = 0
         while True:
             async with self._database.write(background=True) as transaction:
-                gone = await self._stored.prune(transaction)
-            removed += gone
-            if gone < BATCH:
+                deleted = await self._stored.prune(transaction)
+            removed += deleted
+            if deleted < BATCH:
                 return removed
 
     async def prune_keys(self) -> int:
@@ -49,9 +49,9 @@ class RetryRetention:
         removed = 0
         while True:
             async with self._database.write(background=True) as transaction:
-                gone = await self._idempotent.prune(transaction)
-            removed += gone
-            if not gone:
+                deleted = await self._idempotent.prune(transaction)
+            removed += deleted
+            if not deleted:
                 return removed
 
     async def _prune_forever(self) -> None:

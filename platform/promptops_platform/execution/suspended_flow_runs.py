@@ -29,7 +29,7 @@ class SuspendedFlowRuns:
 
     def start(self) -> None:
         """Begin to update Prefect."""
-        self._task = asyncio.create_task(self._tell_forever(), name="suspended-flow-runs")
+        self._task = asyncio.create_task(self._notify_forever(), name="suspended-flow-runs")
 
     async def stop(self) -> None:
         """Leave the rest to the next start."""
@@ -42,12 +42,12 @@ class SuspendedFlowRuns:
         its workspace."""
         await repository.remember_suspended(transaction.session, flow_run_id, message)
 
-        async def tell() -> None:
+        async def notify() -> None:
             self._has_news.set()
 
-        transaction.after_commit(tell)
+        transaction.after_commit(notify)
 
-    async def _tell_forever(self) -> None:
+    async def _notify_forever(self) -> None:
         while True:
             await self._has_news.wait()
             self._has_news.clear()

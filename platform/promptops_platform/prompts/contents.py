@@ -23,11 +23,11 @@ class PromptContents:
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
         """Delete all prompts. Each deletion is added to the change feed, because another
         workspace's prompt may be served in its place."""
-        gone = await repository.clear(transaction.session, workspace_id)
-        for prompt_id, key, env, version in gone:
+        deleted = await repository.clear(transaction.session, workspace_id)
+        for prompt_id, key, env, version in deleted:
             change = Change(ChangeType.PROMPT_DELETED, prompt_id, workspace_id, key, env, version)
             self._changes.record(transaction, change)
-        return len(gone)
+        return len(deleted)
 
     async def environments(self, transaction: Transaction, workspace_id: str) -> set[str]:
         """Return the names of the workspace's environments that contain prompts."""

@@ -140,13 +140,13 @@ async def clear(
     session: AsyncSession, workspace_id: str
 ) -> Sequence[Row[tuple[str, str, str, str]]]:
     """Delete the prompts of a workspace; return the id, key, environment and label of each."""
-    gone = await session.execute(
+    deleted = await session.execute(
         delete(PromptRow)
         .where(PromptRow.workspace_id == workspace_id)
         .returning(PromptRow.id, PromptRow.key, PromptRow.env, PromptRow.version)
         .execution_options(synchronize_session=False)
     )
-    return gone.all()
+    return deleted.all()
 
 
 async def used_environments(session: AsyncSession, workspace_id: str) -> set[str]:

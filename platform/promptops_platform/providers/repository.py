@@ -54,13 +54,13 @@ async def count(session: AsyncSession, workspace_id: str) -> int:
 
 async def clear(session: AsyncSession, workspace_id: str) -> int:
     """Delete the connections of a workspace; return their number."""
-    gone = await session.scalars(
+    deleted = await session.scalars(
         delete(ConnectionRow)
         .where(ConnectionRow.workspace_id == workspace_id)
         .returning(ConnectionRow.id)
         .execution_options(synchronize_session=False)
     )
-    return len(gone.all())
+    return len(deleted.all())
 
 
 async def remove(session: AsyncSession, connection_id: str) -> None:

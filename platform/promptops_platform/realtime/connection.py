@@ -75,7 +75,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
         # The connection keeps its place until the caller is authenticated.
         self._place: Place | None = None
         # The amount received in the current period, and the start of that period.
-        self._frames_heard = self._bytes_heard = 0
+        self._frames_received = self._bytes_received = 0
         self._period_began = 0.0
 
     def inherit(self, place: Place | None) -> None:
@@ -113,7 +113,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), SLICE_BYTES):
             piece = data[start : start + SLICE_BYTES]
-            if self._is_too_much(bytes_heard=len(piece)):
+            if self._is_too_much(bytes_received=len(piece)):
                 return
             super().data_received(piece)
         failure = self.conn.handshake_exc
@@ -121,7 +121,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
             self._refuse_handshake(failure)
 
     def handle_events(self) -> None:
-        if not self._is_too_much(frames_heard=len(self.conn.events)):
+        if not self._is_too_much(frames_received=len(self.conn.events)):
             super().handle_events()
 
     def handle_cont(self, event: Frame) -> None:
@@ -214,15 +214,15 @@ class WatchConnection(WebSocketsSansIOProtocol):
         self.handshake_complete = self.close_sent = True
         self.transport.close()
 
-    def _is_too_much(self, *, frames_heard: int = 0, bytes_heard: int = 0) -> bool:
+    def _is_too_much(self, *, frames_received: int = 0, bytes_received: int = 0) -> bool:
         """Whether the client sends more than allowed. If so, it gets the reason, and its messages
         are ignored from then on."""
         now = self.loop.time()
         if now >= self._period_began + PERIOD_SECONDS:
-            self._period_began, self._frames_heard, self._bytes_heard = now, 0, 0
-        self._frames_heard += frames_heard
-        self._bytes_heard += bytes_heard
-        if self._frames_heard <= MOST_FRAMES and self._bytes_heard <= MOST_BYTES:
+            self._period_began, self._frames_received, self._bytes_received = now, 0, 0
+        self._frames_received += frames_received
+        self._bytes_received += bytes_received
+        if self._frames_received <= MOST_FRAMES and self._bytes_received <= MOST_BYTES:
             return False
         if self.handshake_complete:
             self.end(

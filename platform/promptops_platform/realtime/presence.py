@@ -83,16 +83,16 @@ class Presence:
         is_first = self._shared_under != registration
         if is_first:
             changed = set(connected)
-        gone = self._written - connected.keys()
+        deleted = self._written - connected.keys()
         rows = [self.row(connected[id_]) for id_ in changed if id_ in connected]
-        if not (rows or gone or is_first):
+        if not (rows or deleted or is_first):
             return
         # If the write fails, the list of changes is lost, so the next one writes everything.
         self._shared_under = None
         async with self._database.write(background=True) as transaction:
             if is_first:
                 await repository.clear(transaction.session, self._replicas.id)
-            await repository.remove(transaction.session, sorted(gone))
+            await repository.remove(transaction.session, sorted(deleted))
             await repository.save(transaction.session, rows)
         self._shared_under, self._written = registration, set(connected)
 

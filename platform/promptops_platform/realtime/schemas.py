@@ -48,8 +48,8 @@ class LiveClient(Resource):
     )
     reported_at: datetime | None = Field(description="Time of its last report.")
     keys: int | None = Field(
-        description="How many prompts it holds; 1001 means more than 1000, null that it does "
-        "not say."
+        description="How many prompts it has in memory; 1001 means more than 1000, null that it "
+        "does not report them."
     )
     replica: str = Field(description="The process that it is connected to.")
     silent: bool = Field(description="Whether it reports nothing, as older clients do.")

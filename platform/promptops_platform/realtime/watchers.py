@@ -130,7 +130,7 @@ class ResumingWatcher:
         self.connection = connection
         self.position = position
         self.is_live = False
-        # Its reports: the revision that it has applied, since when, and the keys that it holds.
+        # Its reports: the applied revision, since when, and the keys in its memory.
         self.applied: int | None = None
         self.reported_at: datetime | None = None
         self.keys = NO_KEYS

@@ -67,13 +67,13 @@ async def count(session: AsyncSession, workspace_id: str) -> int:
 async def clear(session: AsyncSession, workspace_id: str) -> int:
     """Delete the runs of a workspace and, through the foreign key, their steps, then its counts and
     roll-ups; return the number of runs."""
-    gone = await session.execute(
+    deleted = await session.execute(
         delete(RunRow)
         .where(RunRow.workspace_id == workspace_id)
         .returning(RunRow.id)
         .execution_options(synchronize_session=False)
     )
-    number = len(gone.all())
+    number = len(deleted.all())
     for table in (RunRollupRow, RunVersionRollupRow, RunPromptRollupRow, RunCountRow):
         await session.execute(
             delete(table)
@@ -95,13 +95,13 @@ async def prune(session: AsyncSession, before: datetime, most: int) -> Counter[s
         # Materialised: PostgreSQL might evaluate a plain subquery again after it has deleted.
         .cte()
     )
-    gone = await session.execute(
+    deleted = await session.execute(
         delete(RunRow)
         .where(RunRow.id.in_(select(oldest.c.id)))
         .returning(RunRow.workspace_id)
         .execution_options(synchronize_session=False)
     )
-    return Counter(gone.scalars())
+    return Counter(deleted.scalars())
 
 
 async def steps(session: AsyncSession, run_id: str) -> list[RunStepRow]:

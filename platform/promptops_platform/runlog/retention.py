@@ -49,12 +49,12 @@ class RunRetention:
         removed = 0
         while True:
             async with self._database.write(background=True) as transaction:
-                gone = await repository.prune(transaction.session, before, self._batch)
-                if gone:
-                    taken = {workspace: -number for workspace, number in gone.items()}
+                deleted = await repository.prune(transaction.session, before, self._batch)
+                if deleted:
+                    taken = {workspace: -number for workspace, number in deleted.items()}
                     await add_to_counts(transaction.session, taken, self._shard)
-            removed += gone.total()
-            if gone.total() < self._batch:
+            removed += deleted.total()
+            if deleted.total() < self._batch:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
         if removed:

@@ -178,14 +178,14 @@ class RunLog:
 
     async def record_calls(self, transaction: Transaction, calls: Sequence[PreparedCall]) -> None:
         """Record calls; those whose workspace is deleted are dropped."""
-        gone = await self._workspaces.gone(
+        deleted = await self._workspaces.deleted(
             transaction, {call.run["workspace_id"] for call in calls}
         )
         runs: list[RunRow] = []
         parts: list[RunStepRow | RunPromptRow] = []
         for call in calls:
             row, step = call.rows()
-            if row.workspace_id in gone:
+            if row.workspace_id in deleted:
                 _log_gone(row.id)
                 continue
             self._end(

@@ -80,7 +80,7 @@ class ScheduleDeployments:
             return
 
     async def catch_up(self) -> None:
-        """Report times as due that passed while neither Prefect nor the platform ran."""
+        """Make times due that passed while neither Prefect nor the platform ran."""
         async with self._database.read() as transaction:
             rows = await repository.with_slugs(transaction.session)
         for row, slug in rows:

@@ -59,12 +59,14 @@ class ScheduleFollower:
         async with self._database.read() as transaction:
             rows = await repository.of_targets(transaction.session, definitions)
             refs = [row.id for row in rows] + [owner.ref for owner in owners]
-            held = await self._deployments.urls(transaction, KIND, refs)
-            there = await repository.ids(transaction.session, [owner.ref for owner in owners])
+            pushed = await self._deployments.urls(transaction, KIND, refs)
+            existing = await repository.ids(transaction.session, [owner.ref for owner in owners])
             moved = await repository.of_workspaces(transaction.session, workspaces)
-        changed = [row.id for row in rows if definitions[_place(row)] == (row.id in held)]
-        gone = [owner.ref for owner in owners if owner.ref in held and owner.ref not in there]
-        self._deployments.push(*(Owner(KIND, ref) for ref in [*changed, *gone, *moved]))
+        changed = [row.id for row in rows if definitions[_place(row)] == (row.id in pushed)]
+        deleted = [
+            owner.ref for owner in owners if owner.ref in pushed and owner.ref not in existing
+        ]
+        self._deployments.push(*(Owner(KIND, ref) for ref in [*changed, *deleted, *moved]))
 
 
 class ScheduleUses:
@@ -102,11 +104,11 @@ class ScheduleContents:
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
         """Delete all schedules of a workspace, and add each to the change feed."""
-        gone = await repository.clear(transaction.session, workspace_id)
-        for schedule_id, key in gone:
+        deleted = await repository.clear(transaction.session, workspace_id)
+        for schedule_id, key in deleted:
             change = Change(ChangeType.SCHEDULE_CHANGED, schedule_id, workspace_id, key)
             self._changes.record(transaction, change)
-        return len(gone)
+        return len(deleted)
 
 
 _TYPES = frozenset(DEFINITIONS)

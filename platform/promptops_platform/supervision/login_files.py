@@ -43,5 +43,5 @@ def read_credentials(path: Path) -> str | None:
     except FileNotUsable as error:
         raise UnreadableCredentialsError(f"{error}. {_REMEDY}") from error
     if text is not None and not _LOGIN.fullmatch(text):
-        raise UnreadableCredentialsError(f"{path} holds no line user:password. {_REMEDY}")
+        raise UnreadableCredentialsError(f"{path} contains no line user:password. {_REMEDY}")
     return text

@@ -22,8 +22,8 @@ class TriggerContents:
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
         """Delete all triggers of a workspace; caches are notified by the workspace's own change."""
-        gone = await repository.clear(transaction.session, workspace_id)
-        for trigger_id in gone:
+        deleted = await repository.clear(transaction.session, workspace_id)
+        for trigger_id in deleted:
             assert self.deployments is not None
             self.deployments.changed(transaction, KIND, trigger_id)
-        return len(gone)
+        return len(deleted)

@@ -56,13 +56,13 @@ async def count(session: AsyncSession, workspace_id: str) -> int:
 
 async def clear(session: AsyncSession, workspace_id: str) -> list[str]:
     """Delete the triggers of a workspace with their firings; returns their ids."""
-    gone = await session.scalars(
+    deleted = await session.scalars(
         delete(TriggerRow)
         .where(TriggerRow.workspace_id == workspace_id)
         .returning(TriggerRow.id)
         .execution_options(synchronize_session=False)
     )
-    return list(gone.all())
+    return list(deleted.all())
 
 
 async def remove(session: AsyncSession, trigger_id: str) -> None:
@@ -219,10 +219,10 @@ async def prune(session: AsyncSession, before: datetime, limit: int) -> int:
         .where(FiringRow.created_at < before, FiringRow.state != "waiting")
         .limit(limit)
     )
-    gone = await session.execute(
+    deleted = await session.execute(
         delete(FiringRow)
         .where(FiringRow.id.in_(old))
         .returning(FiringRow.id)
         .execution_options(synchronize_session=False)
     )
-    return len(gone.all())
+    return len(deleted.all())

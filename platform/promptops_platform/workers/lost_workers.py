@@ -19,7 +19,7 @@ from promptops_platform.workers.service import WorkerService
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
@@ -47,7 +47,7 @@ class LostWorkers:
     def start(self) -> None:
         """Start checking."""
         self._away_until = time.monotonic()
-        self._task = asyncio.create_task(self._look_forever(), name="lost-workers")
+        self._task = asyncio.create_task(self._check_forever(), name="lost-workers")
 
     async def stop(self) -> None:
         """Stop checking."""
@@ -81,9 +81,9 @@ class LostWorkers:
             self._pooled.wake()
         return len(rows)
 
-    async def _look_forever(self) -> None:
+    async def _check_forever(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             try:
                 if time.monotonic() - self._away_until > self._workers.lost_after.total_seconds():
                     await self.release_lost()

@@ -109,7 +109,7 @@ class WorkerReports:
         async with self._database.read() as transaction:
             await self._workers.find(transaction, report.worker, actor=actor)
             row = await transaction.session.get(RunRow, run_id)
-            if row is not None and _has_ended_so(row, report):
+            if row is not None and _ended_as_reported(row, report):
                 # The response to its end was lost on the way.
                 return row
             row = await self._pooled.require_attempt(
@@ -209,6 +209,6 @@ def _decoded(lines: list[str]) -> list[RunEvent]:
     return events
 
 
-def _has_ended_so(row: RunRow, report: RunReport) -> bool:
+def _ended_as_reported(row: RunRow, report: RunReport) -> bool:
     mine = row.instance == report.worker and row.attempt == report.attempt
     return mine and row.status != RUNNING

@@ -92,9 +92,9 @@ class WorkspaceService:
         workspace.
         """
         if not await repository.lock_row(transaction.session, workspace_id):
-            raise _gone(workspace_id)
+            raise _deleted_meanwhile(workspace_id)
 
-    async def gone(self, transaction: Transaction, workspace_ids: Collection[str]) -> set[str]:
+    async def deleted(self, transaction: Transaction, workspace_ids: Collection[str]) -> set[str]:
         """Return those that were deleted; the others are protected like by `lock_row`."""
         return {
             workspace_id
@@ -111,7 +111,7 @@ class WorkspaceService:
         self._grants.require(actor, permission, workspace.id)
         row = await repository.lock(transaction.session, workspace.id)
         if row is None:
-            raise _gone(name)
+            raise _deleted_meanwhile(name)
         return row
 
     def role(self, row: WorkspaceRow, *, actor: Actor) -> Role:
@@ -280,7 +280,7 @@ def _check_default(row: WorkspaceRow, fields: WorkspaceFields) -> None:
         )
 
 
-def _gone(name: str) -> NotFound:
+def _deleted_meanwhile(name: str) -> NotFound:
     return NotFound(f"workspace {name!r} not found; it was deleted meanwhile")
 
 

@@ -77,10 +77,10 @@ async def remember(platform: RunningPlatform, agent_id: str, name: str) -> None:
     rooms, run_id = platform.platform, new_id()
     async with rooms.database.write() as transaction:
         row = await rooms.agents.service.get(transaction, agent_id, actor=STATIC_TOKEN)
-        seen = await rooms.agents.conversations.remembered(
+        seen = await rooms.agents.conversations.load(
             transaction, row, name, None, actor=STATIC_TOKEN
         )
-        await rooms.agents.conversations.take(transaction, seen, run_id)
+        await rooms.agents.conversations.claim(transaction, seen, run_id)
     async with rooms.database.write() as transaction:
         turns = [{"role": "user", "content": "Hello"}]
         await rooms.agents.conversations.end(transaction, seen, run_id, turns)

@@ -89,7 +89,7 @@ async def remembered(platform: RunningPlatform, agent: Mapping[str, Any], name: 
     """What the agent's next run is told of the conversation."""
     async with platform.platform.database.read() as transaction:
         row = await platform.platform.agents.service.get(transaction, agent["id"], actor=SYSTEM)
-        seen = await platform.platform.agents.conversations.remembered(
+        seen = await platform.platform.agents.conversations.load(
             transaction, row, name, None, actor=SYSTEM
         )
     return "|".join(message.content for message in seen.history)

@@ -85,7 +85,7 @@ async def test_a_page_is_what_a_plain_reading_finds(
                 assert [row.id for row in page] == expected[offset : offset + limit], filter_
             assert await search.total(session, filter_) == (len(expected), False)
             for row in rows[1:3]:
-                later = search.Place(row["created_at"], row["id"])
+                later = search.EntryPosition(row["created_at"], row["id"])
                 assert await search.place(session, row["id"]) == later
                 page = await search.entries(session, filter_, limit=3, before=later)
                 older = rows[rows.index(row) + 1 :]

@@ -42,7 +42,7 @@ async def post(platform: RunningPlatform, path: str, content: bytes) -> httpx.Re
         (b'{"key":"a%2Fb"}', "'%'"),
         (b'{"key":".."}', "dot"),
         (b'{"key":"a\\u0000b"}', "U+0000"),
-        (b'{"key":"k","content":"a\\u0000b"}', "content: holds the control character U+0000"),
+        (b'{"key":"k","content":"a\\u0000b"}', "content: contains the control character U+0000"),
         (b'{"key":"k","content":"a\\u001bb"}', "U+001B"),
         (b'{"key":"k","content":"\\ud800"}', "unicode string"),
         (b'{"key":"k","name":"two\\nlines"}', "U+000A"),

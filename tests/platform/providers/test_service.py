@@ -86,7 +86,7 @@ async def test_a_name_is_taken_once_in_a_workspace(platform: RunningPlatform) ->
     [
         ({"kind": "mock"}, "name: is required"),
         ({"name": "x", "kind": "watson"}, "kind: "),
-        ({"name": "a b", "kind": "mock"}, "name: holds ' '"),
+        ({"name": "a b", "kind": "mock"}, "name: contains ' '"),
         ({"name": "x" * 65, "kind": "mock"}, "name: "),
         ({"name": "openai", "kind": "claude"}, "name: 'openai' is the built-in provider openai"),
         ({"name": "mock", "kind": "ollama"}, "name: 'mock' is the built-in provider mock"),

@@ -70,9 +70,9 @@ async def test_pongs_that_nobody_reads_do_not_pile_up(platform: RunningPlatform)
         while not connection.is_paused:
             connection.write(FILLING)
         waiting = connection.unread
-        heard = connection._frames_heard
+        heard = connection._frames_received
         stuck.connection.transport.write(frames(Opcode.PING, 100, b"x" * 100))
-        await until(lambda: connection._frames_heard >= heard + 100)
+        await until(lambda: connection._frames_received >= heard + 100)
         assert connection.unread <= waiting
         stuck.connection.transport.abort()
 
