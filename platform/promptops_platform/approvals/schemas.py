@@ -49,10 +49,10 @@ class Approval(Resource):
     position: int = Field(description="Position of the step, counted from 1.")
     state: State = Field(description="`closed` if the run has ended without a decision.")
     message: str | None = Field(
-        description="What is to be decided, in Markdown; null where it is not kept."
+        description="What is to be decided, in Markdown; null if it is not stored."
     )
     form: dict[str, Any] = Field(description="JSON Schema of the values; empty for none.")
-    roles: list[str] = Field(description="Whoever has one of these, or a higher one, decides.")
+    roles: list[str] = Field(description="Users with one of these roles, or a higher one, decide.")
     members: list[str] = Field(
         description="User names of further deciders; with neither roles nor members, "
         "everybody who may run the workflow."

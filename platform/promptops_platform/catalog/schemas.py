@@ -37,7 +37,7 @@ class KeyEnvironment(BaseModel):
     updated_at: datetime
     updated_by: str
     variants: list[dict[str, Any]] | None = Field(
-        description="Of its enabled rollout, with weights in basis points; null without one."
+        description="Variants of its enabled rollout, weights in basis points; null without one."
     )
 
 

@@ -103,7 +103,7 @@ class ChangeRequest(Resource):
     id: str
     workspace_id: str
     kind: Literal["prompt", "agent", "workflow"]
-    resource_id: str = Field(description="What the change is of; a promotion's source.")
+    resource_id: str = Field(description="The resource to change; for a promotion, its source.")
     key: str
     env: str
     action: Literal["publish", "rollback", "promote", "rollout", "delete_rollout", "delete"]

@@ -57,7 +57,7 @@ class CompatibilitySwitches(BaseModel):
         default=None, description="The name of the limit of an answer."
     )
     developer_role: bool | None = Field(
-        default=None, description="False where the role `developer` is sent as `system`."
+        default=None, description="False if the role `developer` is sent as `system`."
     )
     structured_output: StructuredOutput | None = Field(
         default=None,
@@ -102,7 +102,7 @@ class ConnectionUpdate(BaseModel):
 
 
 class ConnectionCreate(BaseModel):
-    """A new connection. `workspace` takes an id or a slug, and so does `workspace_id`."""
+    """A new connection. `workspace` and `workspace_id` accept an id or a slug."""
 
     model_config = ruled(
         example(name="openai", kind="openai", model="gpt-5-mini", api_key="sk-..."),

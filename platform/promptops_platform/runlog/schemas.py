@@ -145,8 +145,8 @@ class RunStep(Resource):
         "runs come after the run's own."
     )
     outer: int | None = Field(
-        description="Of a step of an inner run: the number of the run's own step that ran it, from "
-        "which a retry can begin."
+        description="For a step of an inner run: the number of the run's own step that ran it, "
+        "from which a retry can begin."
     )
 
     @classmethod

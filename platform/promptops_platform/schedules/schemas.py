@@ -31,8 +31,8 @@ Rule = Annotated[
     Prose | None,
     Field(
         max_length=6_500,
-        description="Of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts "
-        "from 2020-01-01 00:00 in the time zone.",
+        description="A rule of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it "
+        "counts from 2020-01-01 00:00 in the time zone.",
     ),
 ]
 Version = Annotated[int | None, Field(ge=1, le=2**31 - 1)]
@@ -150,7 +150,7 @@ class Schedule(Resource):
     next: list[datetime]
     deployment_url: str | None
     problem: str | None = Field(
-        description="Why it does not run, or why the last time that was due has started no run."
+        description="Why it does not run, or why the last due time did not start a run."
     )
     last_runs: list[ScheduledRun] = Field(description="The most recent first.")
     revision: int = Field(description="Counts the edits; also the etag.")

@@ -50,7 +50,7 @@ class Registered(BaseModel):
     model_config = example(prefect={"api_url": "http://127.0.0.1:4200/api", "auth": "admin:secret"})
 
     prefect: PrefectAccess | None = Field(
-        description="Null where the platform does not know how its workers reach Prefect."
+        description="Null if the platform does not know how its workers reach Prefect."
     )
 
 

@@ -239,7 +239,7 @@ class WorkflowStep(StepTrace):
 
     model_config = example(**EXAMPLE_STEP)
 
-    cost_usd: float | None = Field(description="Null where the price of a call is unknown.")
+    cost_usd: float | None = Field(description="Null if the price of a call is unknown.")
 
 
 class WorkflowResult(BaseModel):

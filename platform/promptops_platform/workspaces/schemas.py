@@ -42,7 +42,7 @@ class WorkspaceCreate(BaseModel):
 
 
 class WorkspaceUpdate(BaseModel):
-    """An edit. Fields that are absent or null keep their value, as with an empty slug."""
+    """An edit. Fields that are absent or null keep their value; so does an empty slug."""
 
     model_config = example(name="Customer support", visibility="restricted")
 

@@ -3361,12 +3361,12 @@ export interface components {
             may_decide: boolean;
             /**
              * Members
-             * @description User names of those who decide besides; with neither roles nor members, everybody who may run the workflow.
+             * @description User names of further deciders; with neither roles nor members, everybody who may run the workflow.
              */
             members: string[];
             /**
              * Message
-             * @description What is to be decided, in Markdown; null where it is not kept.
+             * @description What is to be decided, in Markdown; null if it is not stored.
              */
             message: string | null;
             /**
@@ -3386,7 +3386,7 @@ export interface components {
             reminders: number[];
             /**
              * Roles
-             * @description Whoever has one of these, or a higher one, decides.
+             * @description Users with one of these roles, or a higher one, decide.
              */
             roles: string[];
             /** Run Id */
@@ -3811,7 +3811,7 @@ export interface components {
             };
             /**
              * Resource Id
-             * @description What the change is of; a promotion's source.
+             * @description The resource to change; for a promotion, its source.
              */
             resource_id: string;
             /**
@@ -3962,7 +3962,7 @@ export interface components {
             };
             /**
              * Resource Id
-             * @description What the change is of; a promotion's source.
+             * @description The resource to change; for a promotion, its source.
              */
             resource_id: string;
             /**
@@ -4156,7 +4156,7 @@ export interface components {
         CompatibilitySwitches: {
             /**
              * Developer Role
-             * @description False where the role `developer` is sent as `system`.
+             * @description False if the role `developer` is sent as `system`.
              */
             developer_role?: boolean | null;
             /**
@@ -4256,7 +4256,7 @@ export interface components {
         };
         /**
          * ConnectionCreate
-         * @description A new connection. `workspace` takes an id or a slug, and so does `workspace_id`.
+         * @description A new connection. `workspace` and `workspace_id` accept an id or a slug.
          * @example {
          *       "api_key": "sk-...",
          *       "kind": "openai",
@@ -5710,7 +5710,7 @@ export interface components {
             updated_by: string;
             /**
              * Variants
-             * @description Of its enabled rollout, with weights in basis points; null without one.
+             * @description Variants of its enabled rollout, weights in basis points; null without one.
              */
             variants: {
                 [key: string]: unknown;
@@ -5984,7 +5984,7 @@ export interface components {
             id: string;
             /**
              * Keys
-             * @description How many prompts it holds; 1001 means more than 1000, null that it does not say.
+             * @description How many prompts it has in memory; 1001 means more than 1000, null that it does not report them.
              */
             keys: number | null;
             /**
@@ -7933,7 +7933,7 @@ export interface components {
          *     }
          */
         Registered: {
-            /** @description Null where the platform does not know how its workers reach Prefect. */
+            /** @description Null if the platform does not know how its workers reach Prefect. */
             prefect: components["schemas"]["PrefectAccess"] | null;
         };
         /**
@@ -9262,7 +9262,7 @@ export interface components {
             notes: string[];
             /**
              * Outer
-             * @description Of a step of an inner run: the number of the run's own step that ran it, from which a retry can begin.
+             * @description For a step of an inner run: the number of the run's own step that ran it, from which a retry can begin.
              */
             outer: number | null;
             /** Output */
@@ -9556,7 +9556,7 @@ export interface components {
             paused: boolean;
             /**
              * Problem
-             * @description Why it does not run, or why the last time that was due has started no run.
+             * @description Why it does not run, or why the last due time did not start a run.
              */
             problem: string | null;
             /**
@@ -9638,7 +9638,7 @@ export interface components {
             paused?: boolean | null;
             /**
              * Rrule
-             * @description Of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
+             * @description A rule of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
              */
             rrule?: string | null;
             /** Timezone */
@@ -9700,7 +9700,7 @@ export interface components {
             paused?: boolean | null;
             /**
              * Rrule
-             * @description Of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
+             * @description A rule of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
              */
             rrule?: string | null;
             /** Timezone */
@@ -10248,7 +10248,7 @@ export interface components {
             interval_seconds?: number | null;
             /**
              * Rrule
-             * @description Of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
+             * @description A rule of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
              */
             rrule?: string | null;
             /**
@@ -11323,7 +11323,7 @@ export interface components {
             attempts: number;
             /**
              * Cost Usd
-             * @description Null where the price of a call is unknown.
+             * @description Null if the price of a call is unknown.
              */
             cost_usd: number | null;
             /** Duration */
@@ -11521,7 +11521,7 @@ export interface components {
         };
         /**
          * WorkspaceUpdate
-         * @description An edit. Fields that are absent or null keep their value, as with an empty slug.
+         * @description An edit. Fields that are absent or null keep their value; so does an empty slug.
          * @example {
          *       "name": "Customer support",
          *       "visibility": "restricted"
