@@ -74,7 +74,7 @@ test('a parallel workflow is built in the graph, with fields and YAML at the sam
   await expectAccessible(page)
   await page.getByRole('link', { name: 'Open the run' }).click()
   await expect(page.getByRole('region', { name: 'Steps' })).toBeVisible()
-  await page.getByText('Graph', { exact: true }).click()
+  await page.getByRole('group', { name: 'Bars or graph' }).getByRole('button', { name: 'Graph' }).click()
   const run = page.getByRole('region', { name: 'Graph of the run' })
   await expect(run.locator('button[data-node]')).toHaveCount(4)
   await run.locator('button[data-node]', { hasText: 'second' }).click()

@@ -52,7 +52,7 @@ test('the page of a run is live: steps appear, the graph colours itself, and the
   await expect(details.getByText('Bill', { exact: true })).toBeVisible({ timeout: RUN_MS })
   vendor.begin('ing')
   await expect(details.getByText('Billing', { exact: true })).toBeVisible()
-  await page.getByText('Graph', { exact: true }).click()
+  await page.getByRole('group', { name: 'Bars or graph' }).getByRole('button', { name: 'Graph' }).click()
   const node = (name: string) => page.getByRole('region', { name: 'Graph of the run' }).locator('button[data-node]', { hasText: name })
   await expect(node('shout')).toContainText('waiting')
   // Nodes are hidden until their places are known.

@@ -67,7 +67,7 @@ test('a branch shows what was skipped, in the trace and in the graph of the run'
   await form.getByRole('button', { name: /^Run/ }).last().click()
   await expect(trace(page).getByRole('button', { name: /cheer.*skipped/ })).toBeVisible({ timeout: RUN_MS })
   await page.getByRole('link', { name: 'Open the run' }).click()
-  await page.getByText('Graph', { exact: true }).click()
+  await page.getByRole('group', { name: 'Bars or graph' }).getByRole('button', { name: 'Graph' }).click()
   await expect(node(page, 'Graph of the run', 'cheer')).toContainText('skipped')
   await expect(node(page, 'Graph of the run', 'console_them')).toContainText('render')
   await expect(node(page, 'Graph of the run', 'cheer')).toBeVisible()
