@@ -66,7 +66,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
 
     # There are many connections: with slots, their dictionaries stay as small as uvicorn's own
     # attributes need.
-    __slots__ = ("_bytes_heard", "_frames_heard", "_period_began", "_place", "when_writable")
+    __slots__ = ("_bytes_received", "_frames_received", "_period_began", "_place", "when_writable")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
