@@ -166,7 +166,7 @@ async def test_only_admins_change_what_a_protected_environment_serves(
         assert (await editor.post(f"{definition.url}/promote", json=plan)).status_code == 200
     left_out = await platform.http.put(url, json={"environments": [{"name": "dev"}]})
     assert left_out.status_code == 409
-    assert "published agents or workflows are in it" in left_out.json()["error"]
+    assert "published agents or workflows use" in left_out.json()["error"]
     assert (await definition.read())["served"] == {"dev": 1, "prod": 1}
 
 
