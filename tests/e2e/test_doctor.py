@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import pytest
+
 from harness.processes import eventually
 from harness.up import ENGINE_SECONDS, PromptOps, promptops
 
@@ -24,6 +26,7 @@ def doctor(platform: PromptOps) -> tuple[int, dict[str, str]]:
     return done.returncode, levels
 
 
+@pytest.mark.trial
 def test_a_platform_that_runs_is_well_and_is_told_when_it_is_not() -> None:
     with promptops("up", {"provider_hosts": "127.0.0.1:9", "token": "my own"}) as platform:
         platform.start()

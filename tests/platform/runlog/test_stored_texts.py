@@ -114,6 +114,7 @@ async def test_no_file_holds_what_may_not_be_stored(
     assert ("promptops.db" in str(files), "prefect.db" in str(files)) == (policy != "none",) * 2
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("policy", ["none", "redact"])
 async def test_no_row_of_postgresql_holds_what_may_not_be_stored(
     policy: str, postgres: Postgres, data_folder: Path, engine: EngineProcess
