@@ -8,10 +8,11 @@ import { useRowWindow } from './row_window'
 function mountWindow(total: number, overscan: number) {
   let rowWindow: ReturnType<typeof useRowWindow> | undefined
   const count = ref(total)
+  const rowId = ref<(index: number) => string | undefined>(String)
   const table = mount(
     defineComponent(() => {
       const scroller = ref<HTMLElement | null>(null)
-      rowWindow = useRowWindow(scroller, { count: () => count.value, overscan, rowHeight: 32, headHeight: 32 })
+      rowWindow = useRowWindow(scroller, { count: () => count.value, overscan, rowHeight: 32, headHeight: 32, rowId: (index) => rowId.value(index) })
       return () => h('div', { ref: scroller })
     }),
   )
@@ -26,10 +27,20 @@ function mountWindow(total: number, overscan: number) {
     count.value = now
     await nextTick()
   }
-  return { element, rows, scroll, change, scrollTo: (index: number) => rowWindow?.scrollTo(index) }
+  const show = async (ids: (index: number) => string | undefined) => {
+    rowId.value = ids
+    await nextTick()
+  }
+  return { element, rows, scroll, change, show, scrollTo: (index: number) => rowWindow?.scrollTo(index) }
+}
+
+async function frame(): Promise<void> {
+  vi.advanceTimersToNextFrame()
+  await nextTick()
 }
 
 async function frames(): Promise<void> {
+  await nextTick()
   vi.runAllTimers()
   await nextTick()
 }
@@ -38,10 +49,12 @@ describe('the rows in sight', () => {
   // A head and ten rows.
   beforeEach(() => {
     vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(352)
+    vi.stubGlobal('ResizeObserver', class { constructor(readonly observe: () => void) {} disconnect() {} })
     vi.useFakeTimers({ toFake: ['requestAnimationFrame', 'cancelAnimationFrame'] })
   })
   afterEach(() => {
     vi.useRealTimers()
+    vi.unstubAllGlobals()
     vi.restoreAllMocks()
   })
 
@@ -76,6 +89,40 @@ describe('the rows in sight', () => {
     }
     await frames()
     expect(rows()).toEqual([288, 321])
+  })
+
+  it('have a few more around them in each frame', async () => {
+    const { rows, scroll } = mountWindow(1000, 6)
+    await scroll(3200)
+    await frame()
+    expect(rows()).toEqual([100, 109])
+    await frame()
+    expect(rows()).toEqual([96, 113])
+    await frame()
+    expect(rows()).toEqual([94, 115])
+  })
+
+  it('have none around them until they are loaded', async () => {
+    const { rows, scroll, show } = mountWindow(1000, 4)
+    await show((index) => (index < 105 ? `${index}` : undefined))
+    await scroll(3200)
+    await frames()
+    expect(rows()).toEqual([100, 109])
+    await show(String)
+    await frames()
+    expect(rows()).toEqual([96, 113])
+  })
+
+  it('have none around them in the frame in which all of them are replaced', async () => {
+    const { rows, show } = mountWindow(1000, 4)
+    await frames()
+    expect(rows()).toEqual([0, 13])
+    await show((index) => `${index - 1}`)
+    expect(rows()).toEqual([0, 13])
+    await show((index) => `other ${index}`)
+    expect(rows()).toEqual([0, 9])
+    await frames()
+    expect(rows()).toEqual([0, 13])
   })
 
   it('follow a row that is out of sight, and no further than needed', () => {

@@ -21,3 +21,8 @@ export function partsOfKey(key: string): { namespace: string; name: string } {
   const at = Math.max(key.lastIndexOf('.'), key.lastIndexOf(':'))
   return at > 0 && at < key.length - 1 ? { namespace: key.slice(0, at + 1), name: key.slice(at + 1) } : { namespace: '', name: key }
 }
+
+/** A key as a part of an address; colons stay readable. */
+export function pathOfKey(key: string): string {
+  return encodeURIComponent(key).replaceAll('%3A', ':')
+}
