@@ -26,7 +26,7 @@ CHROMIUM ?= $(firstword $(shell for name in chromium-headless-shell chromium chr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up check test test-web test-browser test-node test-java test-postgres test-all lint types release-check version audit bench chaos sdk-programs lock openapi openapi-baseline baseline prefect-template docs clean
+.PHONY: help up check test test-web test-browser test-node test-java test-sdks test-postgres test-trials test-all lint types release-check version audit bench chaos sdk-programs lock openapi openapi-baseline baseline prefect-template docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ test-java: ## The Java SDK's tests
 test-postgres: .venv/.development ## What `make test` runs on SQLite only, on PostgreSQL
 	$(BIN)/pytest -q --long -n $(PROCESSES) --dist loadfile -k postgresql -m "not trial and not long" \
 		tests/platform
+
+test-sdks: .venv/.development sdk-programs ## Fetch, render and hot reload by each SDK, against a whole platform
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q tests/e2e/test_examples.py -k hot_reload
 
 test-trials: .venv/.development sdk-programs ## Trials of faults that `make test` leaves out, in their short form
 	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(PROCESSES) --dist loadfile -m trial
