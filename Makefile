@@ -10,6 +10,9 @@ SIDE_BY_SIDE := --jobs=$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 SDK := sdk/python/promptops
+CHANGED := $(BIN)/python tests/harness/changed_files.py
+# Looked up by `make check` only.
+CHANGED_CONSOLE = $(shell $(CHANGED) console)
 CONSOLE := platform/promptops_platform/console/dist/index.html
 CONSOLE_SOURCES := $(shell find web/src web/public web/*.json web/*.ts web/index.html -type f)
 # The machine's own Node where it is new enough for the console's build, else one from a wheel.
@@ -26,7 +29,7 @@ CHROMIUM ?= $(firstword $(shell for name in chromium-headless-shell chromium chr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up check test test-web test-browser test-node test-java test-sdks test-postgres test-trials test-all lint types release-check version audit bench chaos sdk-programs lock openapi openapi-baseline baseline prefect-template docs clean
+.PHONY: help up check check-web test test-web test-browser test-node test-java test-sdks test-postgres test-trials test-all lint types release-check version audit bench chaos sdk-programs lock openapi openapi-baseline baseline prefect-template docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -35,8 +38,12 @@ up: .venv/.runtime $(CONSOLE) ## Start the platform on :8080 and Prefect on 127.
 	@exec $(BIN)/promptops up
 
 check: .venv/.development ## Lint, types and the quick tests of what has changed, in a minute
-	@+$(MAKE) --no-print-directory $(SIDE_BY_SIDE) lint types
-	$(BIN)/pytest -q --quick -n $(JOBS) --dist loadfile $$($(BIN)/python tests/harness/changed_files.py)
+	@+$(MAKE) --no-print-directory $(SIDE_BY_SIDE) lint types $(if $(CHANGED_CONSOLE),check-web)
+	$(BIN)/pytest -q --quick -n $(JOBS) --dist loadfile $$($(CHANGED) tests)
+
+check-web: web/node_modules/.everything
+	$(NPM) run check -- $(CHANGED_CONSOLE)
+	$(NPM) run types
 
 test: .venv/.development web/node_modules/.everything $(CONSOLE) ## Lint, types, import rules, and the tests of everything
 	@+$(MAKE) --no-print-directory $(SIDE_BY_SIDE) lint types test-web test-node test-java

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.changed_files import ALWAYS, affected_tests
+from harness.changed_files import ALWAYS, affected_tests, console_files
 
 FILES = {
     "tests/platform/triggers/test_inbound.py": "from promptops_platform.errors import NotFound\n",
@@ -40,3 +40,17 @@ def test_a_change_affects_what_stands_beside_it_and_what_imports_it(
     root: Path, changed: str, expected: list[str]
 ) -> None:
     assert affected_tests([changed], root) == sorted([*ALWAYS, *expected])
+
+
+def test_the_console_is_checked_by_its_changed_scripts(tmp_path: Path) -> None:
+    (tmp_path / "web/src").mkdir(parents=True)
+    for name in ("main.ts", "App.vue", "style.css"):
+        (tmp_path / "web/src" / name).touch()
+    changed = [
+        "web/src/main.ts",
+        "web/src/App.vue",
+        "web/src/style.css",
+        "web/src/gone.ts",
+        "docs/runs.md",
+    ]
+    assert console_files(changed, tmp_path) == ["src/App.vue", "src/main.ts"]

@@ -1,6 +1,8 @@
-"""Selects the tests for `make check`: those of changed sources. Prints their paths.
+"""Selects what `make check` looks at, and prints the paths: with `tests` the tests of changed
+sources, with `console` the changed files of the console, relative to its folder.
 
-A source's tests are in the folder of the same name under `tests/`, and wherever it is imported.
+A source's tests are in the folder of the same name under `tests/`, and wherever it is imported. The
+console's test runner finds those of its files itself.
 """
 
 import os
@@ -19,6 +21,7 @@ TESTS = {
     "sdk/python/promptops": "tests/sdk/python",
     "tests/harness": "",
 }
+CONSOLE = "web"
 # The test of links and translations.
 PAGES = "tests/docs/test_pages.py"
 # Rules for all files.
@@ -77,6 +80,13 @@ def _without_parts(paths: set[str]) -> set[str]:
     }
 
 
+def console_files(changed: Iterable[str], root: Path = ROOT) -> list[str]:
+    """The scripts of the console among these files, except deleted ones."""
+    paths = [PurePath(path) for path in changed if (root / path).is_file()]
+    own = [path.relative_to(CONSOLE) for path in paths if path.is_relative_to(CONSOLE)]
+    return sorted(path.as_posix() for path in own if path.suffix in {".ts", ".vue", ".mjs"})
+
+
 def changed_files() -> list[str]:
     """The files that differ from the main branch, or else from the previous commit."""
     base = next(filter(None, map(_common_commit, ("@{upstream}", "origin/main", "main"))), "HEAD")
@@ -98,4 +108,5 @@ def _git(*arguments: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(os.linesep.join(affected_tests(changed_files())) + os.linesep)
+    select = {"tests": affected_tests, "console": console_files}[sys.argv[1]]
+    sys.stdout.writelines(path + os.linesep for path in select(changed_files()))
