@@ -32,12 +32,12 @@ LAYOUTS = {
     "one API server, services apart": 1,
     "two API servers, services apart": 2,
 }
-WARMING_RUNS, RUNS_IN_A_ROW = 6, 6
+WARMING_RUNS, RUNS_IN_A_ROW = 4, 6
 # How many runs are under way at once, and how many are measured so.
-WIDTHS = {8: 32, 32: 64}
+WIDTHS = {8: 24, 32: 48}
 TEMPLATE = "prefect_template"
 # On two cores the parts share what one process has alone: they may cost that much.
-RATE_TARGET, TIME_TARGET = 0.6, 1.6
+RATE_TARGET, TIME_TARGET = 0.7, 1.4
 # Prefect records task runs for some seconds after their run.
 SETTLE_SECONDS = 3.0
 
