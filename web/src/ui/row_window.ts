@@ -3,7 +3,7 @@ import { computed, onMounted, onUnmounted, ref, watch, type Ref } from 'vue'
 const ROWS_A_FRAME = 4
 
 /** What the rail takes beside a list, and the bars above and below it. */
-const FRAME = { width: 220, height: 148 }
+const FRAME = { width: 220, height: 116 }
 /** The size of a list until it is laid out: to ask for it then would lay out the page once more. */
 const expected = { width: 0, height: 0 }
 
