@@ -8,14 +8,14 @@ from typing import Any
 from bench.servers import Server, platform
 from bench.start_up import FETCH
 
-LOOK_SECONDS = 0.1
+CHECK_SECONDS = 0.1
 
 
 async def ready(server: Server) -> None:
     """Once engine and Prefect take runs."""
     await server.answers("/health", 200)
     while (await server.ask("GET", "/ready")).json()["degraded"]:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(CHECK_SECONDS)
 
 
 async def start_seconds(data: Path) -> float:

@@ -23,7 +23,7 @@ AT_ONCE, INTERVAL_SECONDS, STOCK_INTERVAL_SECONDS = 4, 8, 20
 SCHEDULES = 500
 STARTS = 3
 START_TARGET = 1.3
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 
 async def measure() -> Result:
@@ -73,7 +73,7 @@ async def _latencies(server: Server) -> list[float]:
         await asyncio.sleep(INTERVAL_SECONDS / AT_ONCE)
     runs: dict[str, float] = {}
     while len(runs) < TIMES:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(CHECK_SECONDS)
         for schedule in schedules:
             for started in (await data_at(server, f"/api/schedules/{schedule}"))["last_runs"]:
                 if started["state"] == "completed" and started["id"] not in runs:
@@ -115,7 +115,7 @@ async def _stock_latencies(folder: Path) -> list[float]:
         with _process_worker(server, folder):
             seconds: list[float] = []
             while len(seconds) < STOCK_TIMES + 1:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(CHECK_SECONDS)
                 seconds = await _stock_starts(server)
         return seconds[1:]
 

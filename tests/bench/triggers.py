@@ -7,7 +7,7 @@ from datetime import datetime
 from statistics import median
 
 from bench.figures import Figure, Result, listed, percentile
-from bench.ready_platform import LOOK_SECONDS, data_at, ready, start_seconds
+from bench.ready_platform import CHECK_SECONDS, data_at, ready, start_seconds
 from bench.servers import Server, data_folder, platform
 from bench.workflows import THREE_STEPS
 
@@ -54,7 +54,7 @@ async def _latencies(server: Server) -> list[float]:
     body = {"key": "published", "on": {"event": "prompt.published"}, "run": run}
     trigger = await server.create("/api/triggers", body)
     while not (await data_at(server, f"/api/triggers/{trigger}"))["deployment_url"]:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(CHECK_SECONDS)
     prompt = await server.create("/api/prompts", {"key": "greeting", "env": "prod"})
     seconds = []
     for number in range(PUBLISHES):
@@ -75,7 +75,7 @@ async def _first_step(server: Server, trigger: str, number: int) -> float:
             if run["state"] == "completed":
                 began = datetime.fromisoformat(run["steps"][0]["start"])
                 return began.timestamp()
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(CHECK_SECONDS)
 
 
 async def _many_triggers(server: Server) -> None:

@@ -17,7 +17,7 @@ import pytest_asyncio
 LIMIT_SECONDS = 0.25
 # To ask for a thread's time is a system call, which would double the cost of small callbacks: it is
 # asked this often, and when a callback took longer than the limit by the clock on the wall.
-LOOK_SECONDS = 0.005
+CHECK_SECONDS = 0.005
 # The plugin runs fixtures, and these start whole platforms.
 TEST_FILES = (str(Path(__file__).parent.parent), str(Path(pytest_asyncio.__file__).parent))
 
@@ -41,13 +41,13 @@ class LoopWatchdog:
         def timed_run(handle: asyncio.Handle) -> None:
             nonlocal looked_at, threads_time, collected
             start = clock()
-            if start - looked_at > LOOK_SECONDS:
+            if start - looked_at > CHECK_SECONDS:
                 looked_at, threads_time = start, time.thread_time()
                 collected = self._collected_seconds
             run(handle)
             if clock() - start <= LIMIT_SECONDS:
                 return
-            # Includes what ran since the last look, which took LOOK_SECONDS at most.
+            # Includes what ran since the last look, which took CHECK_SECONDS at most.
             seconds = time.thread_time() - threads_time - (self._collected_seconds - collected)
             if seconds > LIMIT_SECONDS and not _is_of_a_test(handle):
                 self.stalls.append(f"{seconds:.2f} s in {_owner(handle)!r}")

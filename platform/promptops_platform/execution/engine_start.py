@@ -17,7 +17,7 @@ from promptops_platform.supervision.start_work import StartWork
 
 START_RETRY_SECONDS = 0.2
 # How often to check whether the start makes progress.
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 # Allowance for an engine that becomes ready at the very end of the wait.
 LEAST_START_SECONDS = 2.0
 
@@ -44,7 +44,7 @@ class EngineStart:
         patience = StartPatience(self._wait_seconds, self._work, clock)
         while True:
             try:
-                await self._engine.wait_ready(min(patience.left(), LOOK_SECONDS))
+                await self._engine.wait_ready(min(patience.left(), CHECK_SECONDS))
                 left = max(patience.left(), LEAST_START_SECONDS)
                 started = await self._engine.start(request, left)
             except EngineRefused as error:

@@ -39,7 +39,7 @@ from promptops_platform.runlog.under_way import UNCLAIMED, RunsUnderWay, RunTake
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 AT_ONCE = 8
 # If a replica ends while it offers a run, others take over the offer after this time.
 OFFER_TIME = timedelta(seconds=30)
@@ -77,7 +77,7 @@ class PooledRuns:
         self._clock = clock
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._is_away = False
+        self._is_prefect_away = False
 
     def start(self) -> None:
         """Begin to offer runs."""
@@ -182,7 +182,7 @@ class PooledRuns:
                 log.warning("pooled_runs_not_offered")
             except Exception:
                 log.exception("pooled_runs_failed")
-            await happens_within(self._news, LOOK_SECONDS)
+            await happens_within(self._news, CHECK_SECONDS)
 
     async def _offer_some(self) -> bool:
         """Return whether there may be more."""
@@ -195,7 +195,7 @@ class PooledRuns:
                 transaction.session, now, now + OFFER_TIME, AT_ONCE
             )
         await asyncio.gather(*(self._offer(run_id) for run_id in run_ids))
-        return len(run_ids) == AT_ONCE and not self._is_away
+        return len(run_ids) == AT_ONCE and not self._is_prefect_away
 
     async def _offer(self, run_id: str) -> None:
         try:
@@ -205,9 +205,9 @@ class PooledRuns:
         except RunTakenOver:
             return  # a worker has it, or it has ended
         except EngineUnavailable as error:
-            if not self._is_away:
+            if not self._is_prefect_away:
                 log.info("pooled_runs_wait", reason=error.reason)
-            self._is_away = True
+            self._is_prefect_away = True
             with suppress(RunTakenOver):
                 await self._note(run_id, RETRY_TIME)
 
@@ -240,7 +240,7 @@ class PooledRuns:
             )
         except EngineRefused as error:
             return RunFinished("error", error=error.reason)
-        self._is_away = False
+        self._is_prefect_away = False
         return await self._offered(row, enqueued)
 
     async def _offered(self, row: RunRow, enqueued: Enqueued) -> RunFinished | None:
@@ -272,7 +272,7 @@ class PooledRuns:
         """Withdraw the offer of a run that has ended before a worker took it."""
         if row.flow_run_id is not None:
             await self._engine.withdraw(Withdraw(row.flow_run_id, row.cancelled_by or PLATFORM))
-            self._is_away = False
+            self._is_prefect_away = False
         async with self._database.write(background=True) as transaction:
             await repository.end(transaction.session, row.id, self._clock.now(), withdraw=False)
 

@@ -203,13 +203,13 @@ class StoredRuns:
         read, unless these are to be deleted."""
         texts, unreadable = 0, set[str]()
         async for plan in repository.all_plans(transaction.session):
-            sealed = self._anew(plan.sealed or "", place_of(plan.run_id))
+            sealed = self._resealed(plan.sealed or "", place_of(plan.run_id))
             if sealed is None:
                 unreadable.add(plan.run_id)
             else:
                 plan.sealed, texts = sealed, texts + 1
         async for row in repository.all_checkpoints(transaction.session):
-            sealed = self._anew(row.sealed, place_of(row.run_id, row.position))
+            sealed = self._resealed(row.sealed, place_of(row.run_id, row.position))
             if sealed is None:
                 unreadable.add(row.run_id)
             else:
@@ -224,7 +224,7 @@ class StoredRuns:
             await repository.forget(transaction.session, unreadable)
         return ResealedRuns(texts, len(unreadable))
 
-    def _anew(self, sealed: str, place: str) -> str | None:
+    def _resealed(self, sealed: str, place: str) -> str | None:
         sealer = self._keys.sealer
         try:
             return sealer.seal(sealer.unseal(sealed, place), place)

@@ -20,7 +20,7 @@ from promptops_platform.runlog.under_way import RunsUnderWay
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 
 class TakeOver:
@@ -82,7 +82,7 @@ class TakeOver:
 
     async def _look_forever(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             try:
                 await self.take_over_dead()
                 await self._cancels.carry_out_requests()

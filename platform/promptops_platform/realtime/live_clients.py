@@ -27,7 +27,7 @@ from promptops_platform.serving.snapshot import Snapshot
 
 # A waiting caller checks again at this interval even without events; other replicas write every
 # second.
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 GATHER_SECONDS = 0.05
 MOST_NAMED = 100
 
@@ -110,7 +110,7 @@ class LiveClients:
             if is_done or (left := end - time.monotonic()) <= 0:
                 break
             # A client that leaves doesn't set the event.
-            await happens_within(news, min(left, LOOK_SECONDS))
+            await happens_within(news, min(left, CHECK_SECONDS))
             # Many clients report simultaneously: one check covers all of them.
             await asyncio.sleep(min(left, GATHER_SECONDS))
         silent = [holder for holder in holders if holder.is_silent]

@@ -61,7 +61,7 @@ class CallJournal:
                 path.unlink(missing_ok=True)
         self._bytes = 0
 
-    def write_anew(self, calls: Iterable[PreparedCall]) -> None:
+    def rewrite(self, calls: Iterable[PreparedCall]) -> None:
         """Keep these runs only."""
         number = self.begin_file()
         self.drop_before(number)

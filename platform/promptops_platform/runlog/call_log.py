@@ -89,7 +89,7 @@ class CallLog:
             self._characters -= lost.characters
             log.error("call_not_logged", run=lost.call.id, reason="the database takes nothing")
         if self._journal.is_too_large and not self._writing.locked():
-            self._journal.write_anew(entry.call for entry in self._waiting)
+            self._journal.rewrite(entry.call for entry in self._waiting)
         return prepared
 
     async def written(self) -> bool:

@@ -115,7 +115,7 @@ async def test_an_outage_fills_no_disk(
     for call in calls:
         journal.append(call)
     assert journal.is_too_large
-    journal.write_anew(calls[1:])
+    journal.rewrite(calls[1:])
     assert CallJournal(tmp_path).read() == calls[1:]
     assert len(list((tmp_path / FOLDER).iterdir())) == 1
     journal.close()
