@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness.source_trees import parse
 from promptops_platform.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +20,7 @@ SOURCES = [
 
 def imported(path: Path) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)

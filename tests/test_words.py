@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.source_trees import parse
+
 ROOT = Path(__file__).parent.parent
 VAGUE = {"each", "found", "wanted", "known", "named", "said", "given", "told"}
 FOLDERS = ("providers", "flows", "platform", "sdk", "examples", "tests", "web")
@@ -87,7 +89,7 @@ def sources(*endings: str) -> list[Path]:
 
 @cache
 def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+    return parse(path.read_text())
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -158,7 +160,7 @@ def test_declared_names_say_what_they_are(
     ],
 )
 def test_the_lint_finds_python_names(source: str) -> None:
-    assert places(ROOT / "source.py", bound_names(ast.parse(source)))
+    assert places(ROOT / "source.py", bound_names(parse(source)))
     assert VAGUE_WORD.search(source)
 
 
@@ -244,7 +246,7 @@ def test_the_lint_finds_stilted_comments(text: str) -> None:
 def test_the_lint_finds_odd_sentences(text: str) -> None:
     assert ODD.search(text)
     assert [
-        place for place, message in messages(ROOT, ast.parse(f"f({text!r})")) if ODD.search(message)
+        place for place, message in messages(ROOT, parse(f"f({text!r})")) if ODD.search(message)
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.source_trees import parse
 from harness.walks import ROOT, blocks
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -62,7 +63,7 @@ def test_the_commands_of_the_figures_exist() -> None:
         # Read only: the packages of the benchmarks are not installed for the tests.
         keys = [
             node
-            for node in ast.walk(ast.parse((ROOT / script).read_text()))
+            for node in ast.walk(parse((ROOT / script).read_text()))
             if isinstance(node, ast.Dict)
         ]
         names = {key.value for node in keys for key in node.keys if isinstance(key, ast.Constant)}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import promptops
+from harness.source_trees import parse
 from promptops.version import VERSION
 
 SDK = Path(__file__).parents[3] / "sdk" / "python"
@@ -18,7 +19,7 @@ MODULES = sorted((SDK / "promptops").rglob("*.py"))
 
 def _imported(module: Path) -> set[str]:
     imported = set()
-    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+    for node in ast.walk(parse(module.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
