@@ -73,7 +73,7 @@ test-postgres: .venv/.development ## What `make test` runs on SQLite only, on Po
 		tests/platform
 
 test-sdks: .venv/.development sdk-programs ## Fetch, render and hot reload by each SDK, against a whole platform
-	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q tests/e2e/test_examples.py -k hot_reload
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -m trial tests/e2e/test_examples.py -k hot_reload
 
 test-trials: .venv/.development sdk-programs ## Trials of faults that `make test` leaves out, in their short form
 	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(PROCESSES) --dist loadfile -m trial
